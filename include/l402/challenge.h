@@ -1,0 +1,64 @@
+// What an unpaid request is answered with, in each form that a caller reads.
+// Source: docs/wire-format.md ("Challenge").
+#pragma once
+
+#include "l402/invoice.h"
+#include "l402/keyring.h"
+
+namespace l402 {
+
+struct Terms {
+    std::string_view service;
+    uint8_t          tier = 0;
+    int64_t          valid_until = 0;  // unix seconds; 0: for ever
+};
+
+struct Challenge {
+    std::string token;              // base64, standard alphabet, padded
+    std::string invoice;            // BOLT 11
+    std::string payment_hash;       // hex
+    uint64_t    price_msat = 0;
+    int64_t     invoice_expires_at = 0;
+    int64_t     token_expires_at = 0;  // 0: never
+};
+
+// The minted caveats in their fixed order: services, <service>_valid_until.
+std::vector<std::string> minted_caveats(const Terms &terms);
+
+// A macaroon that commits to payment_hash, V2 binary, made with the first key
+// (or `key`). token_id is random; its hint is stamped here.
+std::string mint(const Keyring &keys, size_t key, const Hash &payment_hash,
+    Hash token_id, const std::vector<std::string> &caveats);
+
+// L402 macaroon="T", invoice="P", version="0", token="T" - in this order and
+// spacing, which deployed clients rely on; `lsat` appends the old scheme.
+std::string www_authenticate(const Challenge &challenge, bool lsat);
+
+// L402 error="malformed" - for 401, where no invoice is made.
+std::string www_authenticate_error(Result reason);
+
+// application/problem+json (RFC 9457). `challenge` is null where there is none
+// (401, 500, 503); then only type, title, status and reason are written.
+std::string problem_json(Result reason, unsigned status,
+    const Challenge *challenge);
+
+// A self-contained page: no script, no font, no image from anywhere else.
+// `what` (host and path) is escaped here.
+std::string html_page(Result reason, unsigned status,
+    const Challenge *challenge, std::string_view what);
+
+// Does an Accept value (RFC 9110, q values) prefer text/html over JSON?
+bool prefers_html(std::string_view accept) noexcept;
+
+// Does a Content-Type begin with application/grpc?
+bool is_grpc(std::string_view content_type) noexcept;
+
+// grpc-status of an answer: 13 for a challenge (as Aperture), 14 where no
+// invoice can be had, 16 for a malformed credential.
+struct GrpcStatus {
+    unsigned    code;
+    const char *message;
+};
+GrpcStatus grpc_status(Result reason, unsigned status) noexcept;
+
+}  // namespace l402

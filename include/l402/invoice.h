@@ -1,0 +1,99 @@
+// Where invoices come from. The caller sees InvoiceClient, which has no HTTP
+// in it; a protocol (src/invoice/) builds requests and reads answers and never
+// sees a socket; the transport (src/nginx/) waits and decides nothing.
+#pragma once
+
+#include "l402/bolt11.h"
+#include "l402/types.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace l402 {
+
+struct InvoiceRequest {
+    uint64_t    amount_msat = 0;
+    std::string memo;
+    uint32_t    expiry = 0;  // seconds
+};
+
+struct Invoice {
+    std::string bolt11;
+    Hash        payment_hash{};
+    uint64_t    amount_msat = 0;
+    int64_t     expires_at = 0;  // unix seconds
+};
+
+// The error is one line without secrets and without line breaks, for the log.
+class InvoiceWaiter {
+public:
+    virtual ~InvoiceWaiter() = default;
+    virtual void invoice_ready(const Invoice &invoice) noexcept = 0;
+    virtual void invoice_failed(std::string_view error) noexcept = 0;
+};
+
+// ---- protocols ----
+
+struct HttpCall {
+    std::string method;        // "POST"
+    std::string path;          // below the service's base, "/v1/invoices"
+    std::string content_type;  // empty: no body
+    std::string body;
+    std::vector<std::pair<std::string, std::string>> headers;
+};
+
+struct HttpAnswer {
+    long             status = 0;
+    std::string_view body;
+};
+
+// What the service answered, before it is checked.
+struct OfferedInvoice {
+    std::string bolt11;
+    bool        names_hash = false;  // the service named the hash itself
+    Hash        payment_hash{};
+};
+
+// One step of a protocol: send a further call, or an end.
+struct ProtocolStep {
+    enum class Kind : uint8_t { send, done, failed };
+
+    Kind           kind = Kind::failed;
+    HttpCall       call;    // send
+    OfferedInvoice offer;   // done
+    std::string    error;   // failed; quotes nothing of the answer's secrets
+};
+
+// One attempt to get one invoice.
+class InvoiceAttempt {
+public:
+    virtual ~InvoiceAttempt() = default;
+    virtual ProtocolStep start() = 0;
+    virtual ProtocolStep answered(const HttpAnswer &answer) = 0;
+};
+
+struct Protocol {
+    const char *name;  // the word in `protocol`
+    // The credential file's bytes, brought into the form that the service's
+    // header needs; false with `error` where they cannot be that.
+    bool (*read_credential)(std::string_view file, std::string &credential,
+        std::string &error);
+    std::unique_ptr<InvoiceAttempt> (*attempt)(const std::string &credential,
+        const InvoiceRequest &request);
+};
+
+// Null if there is no such protocol.
+const Protocol *find_protocol(std::string_view name) noexcept;
+// "lnd, cln, ...": for messages.
+std::string protocol_names();
+
+// Nothing of what a service offers reaches a client unchecked: hash, amount,
+// network, and an expiry that lies ahead of `now` and not more than
+// `max_extra` seconds beyond what was asked for.
+bool check_offer(const OfferedInvoice &offer, const InvoiceRequest &request,
+    Network network, int64_t now, Invoice &out, std::string &error);
+
+inline constexpr int64_t max_clock_difference = 60;  // seconds
+
+}  // namespace l402

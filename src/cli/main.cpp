@@ -1,0 +1,67 @@
+#include "cli.h"
+
+#include <iostream>
+
+#include <sodium.h>
+
+namespace {
+
+constexpr const char *description =
+    "Keys and tokens of nginx's L402 module, by hand.";
+
+constexpr const char *footer =
+    "Exit codes: 0 done (verify: the credential is good), 1 the answer is no"
+    " (verify: refused,\ninspect: not a token), 2 wrong usage, or a file that"
+    " cannot be used.\n\n"
+    "Examples:\n"
+    "  umask 077; l402ctl keygen --comment 2026 >keys\n"
+    "  l402ctl mint --key-file keys --service weather --valid-for 30d\n"
+    "  l402ctl verify --key-file keys --service weather - <credential\n"
+    "  curl -sI https://example.org/weather/ | grep -i ^www-authenticate |"
+    " l402ctl inspect -\n";
+
+int run_l402ctl(int argc, char **argv)
+{
+    if (sodium_init() < 0) {
+        throw l402::cli::Failure("no source of randomness");
+    }
+
+    CLI::App       app(description, "l402ctl");
+    l402::cli::Run run;
+
+    app.require_subcommand(1);
+    app.footer(footer);
+    app.get_formatter()->column_width(34);
+
+    l402::cli::add_keygen(app, run);
+    l402::cli::add_mint(app, run);
+    l402::cli::add_inspect(app, run);
+    l402::cli::add_verify(app, run);
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError &e) {
+        return app.exit(e) == 0 ? l402::cli::exit_ok : l402::cli::exit_usage;
+    }
+
+    int code = run();
+
+    std::cout.flush();
+    if (!std::cout) {
+        throw l402::cli::Failure("stdout cannot be written to");
+    }
+
+    return code;
+}
+
+}  // namespace
+
+int main(int argc, char **argv)
+{
+    try {
+        return run_l402ctl(argc, argv);
+    } catch (const std::exception &e) {
+        std::cerr << "l402ctl: " << e.what() << '\n';
+        return l402::cli::exit_usage;
+    }
+}

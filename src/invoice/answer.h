@@ -1,0 +1,39 @@
+// What the protocols share: reading JSON that a service answered, and text
+// that goes to a service or into the log.
+#pragma once
+
+#include "l402/invoice.h"
+
+#include <nlohmann/json.hpp>
+
+namespace l402 {
+
+inline constexpr size_t max_answer_size = 65536;  // bytes of JSON
+inline constexpr unsigned max_answer_depth = 16;  // an invoice needs 3
+inline constexpr size_t max_quote_size = 120;
+
+// A step that ends the attempt.
+ProtocolStep failed(std::string error);
+
+// False, with `error`, unless the body is a JSON object. Throws nothing of
+// nlohmann's, and no nesting exhausts the stack.
+bool parse_answer(std::string_view body, nlohmann::json &out,
+    std::string &error);
+
+// The member's text; null where it is missing, empty or no string.
+const std::string *find_text(const nlohmann::json &object, const char *name);
+
+// "answered 500: its message". The message is quote()d.
+std::string status_error(long status, const std::string *message,
+    std::string_view credential);
+
+// A service's words for the log: printable ASCII on one line, cut short.
+// Neither the credential is in it nor any run of characters that could be
+// (part of) one in another encoding.
+std::string quote(std::string_view words, std::string_view credential);
+
+// At most `max_size` bytes, cut between characters; what is not UTF-8 becomes
+// U+FFFD.
+std::string valid_utf8(std::string_view text, size_t max_size);
+
+}  // namespace l402

@@ -1,0 +1,144 @@
+#include "l402/invoice_client.h"
+
+namespace l402 {
+
+// One customer's wait: walks the endpoints until one gives a good invoice or
+// the deadline is reached.
+class Pending final : public PendingInvoice, private HttpWaiter {
+public:
+    Pending(InvoiceClient &client, const InvoiceRequest &request,
+        InvoiceWaiter &waiter)
+        : client_(client),
+          request_(request),
+          waiter_(waiter),
+          deadline_(client.transport_.milliseconds()
+                    + client.service_.timeout)
+    {
+        client_.in_flight_++;
+    }
+
+    ~Pending() override { client_.in_flight_--; }
+
+    void begin();
+
+private:
+    void http_answered(const HttpAnswer &answer) noexcept override;
+    void http_failed(std::string_view error) noexcept override;
+
+    const InvoiceService &service() const { return client_.service_; }
+
+    void send(const HttpCall &call);
+    void take(ProtocolStep step);
+    void fail(std::string_view error);
+
+    InvoiceClient                  &client_;
+    InvoiceRequest                  request_;
+    InvoiceWaiter                  &waiter_;
+    uint64_t                        deadline_;
+    size_t                          endpoint_ = 0;
+    uint64_t                        endpoint_deadline_ = 0;
+    std::unique_ptr<InvoiceAttempt> attempt_;
+    std::unique_ptr<HttpExchange>   exchange_;
+};
+
+void Pending::begin()
+{
+    uint64_t now = client_.transport_.milliseconds();
+    uint64_t left = deadline_ > now ? deadline_ - now : 0;
+
+    // A hung endpoint may not eat the time of those behind it.
+    endpoint_deadline_ = now + left / (service().endpoints.size() - endpoint_);
+
+    attempt_ = service().protocol->attempt(service().credential, request_);
+    send(attempt_->start().call);
+}
+
+void Pending::send(const HttpCall &call)
+{
+    uint64_t now = client_.transport_.milliseconds();
+
+    exchange_ = client_.transport_.send(service().endpoints[endpoint_], call,
+        endpoint_deadline_ > now ? endpoint_deadline_ - now : 1, *this);
+}
+
+// The waiter may destroy this object: nothing may be touched after it is told.
+void Pending::fail(std::string_view error)
+{
+    exchange_.reset();
+
+    if (endpoint_ + 1 < service().endpoints.size()
+        && client_.transport_.milliseconds() < deadline_)
+    {
+        endpoint_++;
+        begin();
+        return;
+    }
+
+    waiter_.invoice_failed(error);
+}
+
+void Pending::take(ProtocolStep step)
+{
+    switch (step.kind) {
+
+    case ProtocolStep::Kind::send:
+        send(step.call);
+        return;
+
+    case ProtocolStep::Kind::failed:
+        fail(step.error);
+        return;
+
+    case ProtocolStep::Kind::done:
+        break;
+    }
+
+    Invoice invoice;
+    std::string error;
+
+    if (!check_offer(step.offer, request_, service().network,
+            client_.transport_.unix_time(), invoice, error))
+    {
+        fail(error);
+        return;
+    }
+
+    exchange_.reset();
+    waiter_.invoice_ready(invoice);
+}
+
+void Pending::http_answered(const HttpAnswer &answer) noexcept
+{
+    try {
+        take(attempt_->answered(answer));
+
+    } catch (...) {
+        waiter_.invoice_failed("out of memory or an unexpected error");
+    }
+}
+
+void Pending::http_failed(std::string_view error) noexcept
+{
+    try {
+        // The exchange that owns this text ends in fail().
+        fail(std::string(error));
+
+    } catch (...) {
+        waiter_.invoice_failed("out of memory or an unexpected error");
+    }
+}
+
+std::unique_ptr<PendingInvoice> InvoiceClient::request(
+    const InvoiceRequest &request, InvoiceWaiter &waiter)
+{
+    if (in_flight_ >= service_.max_in_flight) {
+        return nullptr;
+    }
+
+    auto pending = std::make_unique<Pending>(*this, request, waiter);
+
+    pending->begin();
+    return pending;
+}
+
+}  // namespace l402

@@ -1,0 +1,172 @@
+// lnd's REST interface: POST /v1/invoices (lnrpc.Invoice through the gRPC
+// gateway). lnd answers a wrong macaroon with 500, not 401.
+#include "invoice/answer.h"
+#include "invoice/protocols.h"
+
+#include "l402/encoding.h"
+
+#include <algorithm>
+
+namespace l402 {
+
+namespace {
+
+constexpr size_t max_memo = 639;               // bytes: lnd refuses more
+constexpr size_t max_credential_file = 8192;   // bytes
+
+bool decode_hash(std::string_view text, Hash &out)
+{
+    constexpr size_t max_text = 44;  // 32 bytes in base64, padded
+    uint8_t bytes[base64_decoded_max(max_text)];
+
+    if (text.size() > max_text || base64_decode(text, bytes) != 32) {
+        return false;
+    }
+
+    std::copy_n(bytes, out.size(), out.begin());
+    return true;
+}
+
+class LndAttempt : public InvoiceAttempt {
+public:
+    LndAttempt(const std::string &credential, const InvoiceRequest &request)
+        : credential_(credential), request_(request)
+    {
+    }
+
+    ProtocolStep start() override;
+    ProtocolStep answered(const HttpAnswer &answer) override;
+
+private:
+    std::string    credential_;
+    InvoiceRequest request_;
+};
+
+ProtocolStep LndAttempt::start()
+{
+    nlohmann::json body;
+    ProtocolStep step;
+
+    body["value_msat"] = request_.amount_msat;
+    body["memo"] = valid_utf8(request_.memo, max_memo);
+    body["expiry"] = request_.expiry;
+
+    step.kind = ProtocolStep::Kind::send;
+    step.call.method = "POST";
+    step.call.path = "/v1/invoices";
+    step.call.content_type = "application/json";
+    step.call.body = body.dump();
+
+    if (!credential_.empty()) {
+        step.call.headers.emplace_back("Grpc-Metadata-macaroon", credential_);
+    }
+
+    return step;
+}
+
+ProtocolStep LndAttempt::answered(const HttpAnswer &answer)
+{
+    nlohmann::json body;
+    std::string error;
+    bool is_object = parse_answer(answer.body, body, error);
+
+    if (answer.status != 200) {
+        const std::string *message =
+            is_object ? find_text(body, "message") : nullptr;
+
+        return failed(status_error(answer.status, message, credential_));
+    }
+
+    if (!is_object) {
+        return failed(error);
+    }
+
+    const std::string *invoice = find_text(body, "payment_request");
+    const std::string *hash = find_text(body, "r_hash");
+
+    if (!invoice || !hash) {
+        return failed(std::string("answered with no ")
+                      + (invoice ? "r_hash" : "payment_request"));
+    }
+
+    ProtocolStep step;
+
+    if (!decode_hash(*hash, step.offer.payment_hash)) {
+        return failed("answered with an r_hash that is not 32 bytes of base64");
+    }
+
+    step.kind = ProtocolStep::Kind::done;
+    step.offer.names_hash = true;
+    step.offer.bolt11 = *invoice;
+    return step;
+}
+
+std::string_view without_spaces_around(std::string_view text)
+{
+    constexpr std::string_view spaces = " \t\r\n";
+    size_t first = text.find_first_not_of(spaces);
+
+    if (first == text.npos) {
+        return {};
+    }
+
+    return text.substr(first, text.find_last_not_of(spaces) - first + 1);
+}
+
+bool is_printable(std::string_view text)
+{
+    for (char c : text) {
+        if ((c < ' ' || c > '~') && c != '\n' && c != '\r' && c != '\t') {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+bool read_credential(std::string_view file, std::string &credential,
+    std::string &error)
+{
+    std::string_view text = without_spaces_around(file);
+
+    if (text.empty()) {
+        error = "is empty: lnd's macaroon is right, as it is or in hex";
+        return false;
+    }
+
+    if (file.size() > max_credential_file) {
+        error = "has more than 8192 bytes: "
+                "lnd's macaroon is right, as it is or in hex";
+        return false;
+    }
+
+    std::string bytes(text.size() / 2, '\0');
+
+    if (hex_decode(text, reinterpret_cast<uint8_t *>(bytes.data()))) {
+        credential = text;
+        return true;
+    }
+
+    // A macaroon has a signature of 32 bytes: it is never text.
+    if (is_printable(file)) {
+        error = "is text but not hex: "
+                "lnd's macaroon is right, as it is or in hex";
+        return false;
+    }
+
+    credential = to_hex(reinterpret_cast<const uint8_t *>(file.data()),
+        file.size());
+    return true;
+}
+
+std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
+    const InvoiceRequest &request)
+{
+    return std::make_unique<LndAttempt>(credential, request);
+}
+
+}  // namespace
+
+const Protocol lnd_protocol = {"lnd", read_credential, attempt};
+
+}  // namespace l402

@@ -1,0 +1,36 @@
+#include "invoice/protocols.h"
+
+namespace l402 {
+
+namespace {
+
+constexpr const Protocol *protocols[] = {
+    &lnd_protocol,
+};
+
+}  // namespace
+
+const Protocol *find_protocol(std::string_view name) noexcept
+{
+    for (const Protocol *protocol : protocols) {
+        if (name == protocol->name) {
+            return protocol;
+        }
+    }
+
+    return nullptr;
+}
+
+std::string protocol_names()
+{
+    std::string names;
+
+    for (const Protocol *protocol : protocols) {
+        names += names.empty() ? "" : ", ";
+        names += protocol->name;
+    }
+
+    return names;
+}
+
+}  // namespace l402

@@ -1,0 +1,221 @@
+// The glue's own header: nginx's headers wrapped once, the configuration
+// objects, the state of a request, and what the files here call in each other.
+#pragma once
+
+extern "C" {
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+
+extern ngx_module_t ngx_http_l402_module;
+extern ngx_module_t ngx_http_l402_filter_module;
+}
+
+#include "l402/challenge.h"
+#include "l402/invoice_client.h"
+#include "l402/verify.h"
+
+#include <new>
+#include <string_view>
+#include <utility>
+
+// nginx has no name for it.
+inline constexpr ngx_uint_t ngx_http_l402_payment_required = 402;
+
+// Where a directive stands, for errors that are found after it was read.
+struct ngx_http_l402_place_t {
+    ngx_str_t   file;
+    ngx_uint_t  line;
+};
+
+// An l402_invoice_service block.
+struct ngx_http_l402_service_t {
+    l402::InvoiceService  service;
+    ngx_str_t             name;
+    ngx_http_l402_place_t place;
+
+    // In a worker: null until init_process.
+    std::unique_ptr<l402::InvoiceClient> client;
+
+    // The last error line, so that repeats are counted and not written.
+    std::string           last_error;
+    time_t                last_error_time = 0;
+    ngx_uint_t            repeats = 0;
+};
+
+struct ngx_http_l402_keys_t {
+    ngx_str_t      path;
+    l402::Keyring  ring;
+};
+
+struct ngx_http_l402_loc_conf_t {
+    ngx_flag_t                 enable;
+    ngx_str_t                  service;  // empty where enable is 0
+    ngx_uint_t                 tier;
+    ngx_http_l402_place_t      place;    // of `l402`
+
+    ngx_http_l402_keys_t      *keys;
+    ngx_http_complex_value_t  *price;
+    ngx_http_complex_value_t  *memo;
+    ngx_http_l402_place_t      price_place;
+    ngx_uint_t                 price_is_static;
+    uint64_t                   static_price;  // msat
+
+    ngx_str_t                  invoice_from;
+    ngx_http_l402_place_t      invoice_from_place;
+    ngx_http_l402_service_t   *invoice_service;
+
+    time_t                     valid_for;  // seconds, 0: for ever
+    ngx_uint_t                 invalid_status;
+    ngx_flag_t                 lsat;
+    ngx_flag_t                 pass_credential;
+    ngx_flag_t                 cors;
+};
+
+struct ngx_http_l402_main_conf_t {
+    ngx_array_t          services;   // of ngx_http_l402_service_t *
+    ngx_array_t          keys;       // of ngx_http_l402_keys_t *
+    ngx_array_t          locations;  // of ngx_http_l402_loc_conf_t *, protected
+
+    // Variables that may have been read before the credential was taken off.
+    ngx_int_t            credential_variables[3];
+
+    // A worker's: made in init_process.
+    l402::HttpTransport  *transport;
+    l402::VerifiedMemory *memory;
+};
+
+// A request's state. It lies in the pool's cleanup list, where it is found
+// again after an internal redirect has zeroed the contexts.
+struct ngx_http_l402_ctx_t {
+    l402::Verdict  verdict;     // of the location the request is in
+    l402::Result   result;
+    ngx_str_t      service;     // of that location
+
+    // A credential that was good where the request came through, carried
+    // over internal redirects; the header itself is gone by then.
+    ngx_str_t      verified_service;
+    uint8_t        verified_tier;
+
+    ngx_str_t      authorization;
+    ngx_str_t      macaroon;
+    ngx_str_t      grpc_metadata_macaroon;
+
+    uint64_t       price_msat;
+
+    unsigned       verified:1;
+    unsigned       has_price:1;
+    unsigned       answering:1;   // the response is ours
+    unsigned       blocked:1;     // the last gate has replaced the response
+    unsigned       blocked_sent:1;
+};
+
+inline std::string_view ngx_http_l402_view(const ngx_str_t &s)
+{
+    return {reinterpret_cast<const char *>(s.data), s.len};
+}
+
+// For text that outlives the request or cycle it is used in.
+inline ngx_str_t ngx_http_l402_str(std::string_view s)
+{
+    return {s.size(),
+        reinterpret_cast<u_char *>(const_cast<char *>(s.data()))};
+}
+
+// A C++ object in a pool, destroyed with it.
+template <typename T, typename... Args>
+T *ngx_http_l402_pool_new(ngx_pool_t *pool, Args &&...args)
+{
+    ngx_pool_cleanup_t *cln = ngx_pool_cleanup_add(pool, sizeof(T));
+
+    if (cln == nullptr) {
+        return nullptr;
+    }
+
+    T *object = new (cln->data) T(std::forward<Args>(args)...);
+
+    cln->handler = [](void *data) { static_cast<T *>(data)->~T(); };
+    return object;
+}
+
+// Every callback that nginx or libcurl calls goes through here: whatever is
+// thrown below becomes the closed answer.
+template <typename Value, typename Function>
+Value ngx_http_l402_guard(ngx_log_t *log, Value closed, Function function)
+    noexcept
+{
+    try {
+        return function();
+
+    } catch (const std::bad_alloc &) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "l402: out of memory");
+
+    } catch (const std::exception &e) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "l402: unexpected error: %s",
+            e.what());
+
+    } catch (...) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "l402: unexpected error");
+    }
+
+    return closed;
+}
+
+// ngx_http_l402_conf.cpp
+extern ngx_command_t  ngx_http_l402_commands[];
+void *ngx_http_l402_create_main_conf(ngx_conf_t *cf);
+void *ngx_http_l402_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+void ngx_http_l402_set_place(ngx_conf_t *cf, ngx_http_l402_place_t *place);
+ngx_int_t ngx_http_l402_check_prices(ngx_conf_t *cf,
+    ngx_http_l402_main_conf_t *mcf);
+
+// ngx_http_l402_service.cpp
+char *ngx_http_l402_invoice_service(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+// ngx_http_l402_file.cpp: false once an error has been logged
+bool ngx_http_l402_read_file(ngx_conf_t *cf, const char *directive,
+    ngx_str_t *path, size_t max, bool secret, std::string &out);
+
+// ngx_http_l402_variables.cpp
+ngx_int_t ngx_http_l402_add_variables(ngx_conf_t *cf);
+
+// ngx_http_l402_access.cpp
+ngx_int_t ngx_http_l402_access_handler(ngx_http_request_t *r);
+ngx_http_l402_ctx_t *ngx_http_l402_find_ctx(ngx_http_request_t *r);
+ngx_http_l402_ctx_t *ngx_http_l402_get_ctx(ngx_http_request_t *r);
+
+// ngx_http_l402_price.cpp: false: not an amount (one line has been logged)
+bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, bool log);
+
+// ngx_http_l402_credential.cpp
+void ngx_http_l402_find_fields(ngx_http_request_t *r, ngx_str_t *macaroon,
+    ngx_str_t *grpc_metadata_macaroon);
+ngx_int_t ngx_http_l402_take_credential_off(ngx_http_request_t *r,
+    ngx_http_l402_main_conf_t *mcf, l402::CredentialField field);
+
+// ngx_http_l402_challenge.cpp: NGX_DONE: the request ends, or waits, there
+ngx_int_t ngx_http_l402_refuse(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, l402::Result reason);
+
+// ngx_http_l402_answer.cpp: what ngx_http_finalize_request takes
+struct ngx_http_l402_answer_t {
+    l402::Result            reason;
+    ngx_uint_t              status;
+    const l402::Challenge  *challenge;    // null: none
+    ngx_uint_t              retry_after;  // seconds, 0: none
+};
+ngx_int_t ngx_http_l402_send_answer(ngx_http_request_t *r,
+    ngx_http_l402_ctx_t *ctx, ngx_http_l402_loc_conf_t *lcf,
+    const ngx_http_l402_answer_t &answer);
+ngx_int_t ngx_http_l402_send_preflight(ngx_http_request_t *r,
+    ngx_http_l402_ctx_t *ctx);
+ngx_int_t ngx_http_l402_add_header(ngx_http_request_t *r,
+    std::string_view name, std::string_view value);
+
+// ngx_http_l402_transport.cpp
+l402::HttpTransport *ngx_http_l402_create_transport(ngx_cycle_t *cycle,
+    size_t max_connections);

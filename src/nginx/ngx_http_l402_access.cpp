@@ -1,0 +1,233 @@
+// The access phase: one decision for each location that a request comes to.
+
+#include "ngx_http_l402.h"
+
+using l402::Result;
+
+namespace {
+
+void destroy_ctx(void *)
+{
+    // Its address in the cleanup list is how a context is found again.
+}
+
+bool is_preflight(ngx_http_request_t *r)
+{
+    if (r->method != NGX_HTTP_OPTIONS) {
+        return false;
+    }
+
+    bool origin = false, method = false;
+
+    for (ngx_list_part_t *part = &r->headers_in.headers.part; part;
+         part = part->next)
+    {
+        auto h = static_cast<ngx_table_elt_t *>(part->elts);
+
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            std::string_view name(reinterpret_cast<char *>(h[i].lowcase_key),
+                h[i].lowcase_key ? h[i].key.len : 0);
+
+            origin |= name == "origin";
+            method |= name == "access-control-request-method";
+        }
+    }
+
+    return origin && method;
+}
+
+// Only `internal` and named locations can be sure that the configuration, and
+// not a client, brought a request here.
+bool is_internal(ngx_http_request_t *r)
+{
+    auto clcf = static_cast<ngx_http_core_loc_conf_t *>(
+        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+
+    return clcf->internal || clcf->named;
+}
+
+bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
+    const ngx_http_l402_loc_conf_t *lcf)
+{
+    if (!ctx->verified) {
+        return false;
+    }
+
+    return is_internal(r)
+           || (ngx_http_l402_view(ctx->verified_service)
+                   == ngx_http_l402_view(lcf->service)
+               && ctx->verified_tier >= lcf->tier);
+}
+
+void decide(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
+    ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
+{
+    l402::Facts facts;
+    ngx_table_elt_t *authorization = r->headers_in.authorization;
+
+    if (authorization) {
+        ctx->authorization = authorization->value;
+    }
+
+    facts.authorization = ngx_http_l402_view(ctx->authorization);
+    facts.service = ngx_http_l402_view(lcf->service);
+    facts.tier = static_cast<uint8_t>(lcf->tier);
+    facts.now = ngx_time();
+
+    l402::verify(lcf->keys->ring, facts, mcf->memory, ctx->verdict);
+
+    if (ctx->verdict.result == Result::ok) {
+        return;
+    }
+
+    if (ctx->macaroon.len == 0 && ctx->grpc_metadata_macaroon.len == 0) {
+        ngx_http_l402_find_fields(r, &ctx->macaroon,
+            &ctx->grpc_metadata_macaroon);
+    }
+
+    if (ctx->macaroon.len || ctx->grpc_metadata_macaroon.len) {
+        facts.macaroon = ngx_http_l402_view(ctx->macaroon);
+        facts.grpc_metadata_macaroon =
+            ngx_http_l402_view(ctx->grpc_metadata_macaroon);
+        l402::verify(lcf->keys->ring, facts, mcf->memory, ctx->verdict);
+    }
+}
+
+ngx_int_t pass(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
+    ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
+{
+    if (lcf->pass_credential) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_l402_take_credential_off(r, mcf, ctx->verdict.field)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+ngx_int_t handle(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf)
+{
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_l402_module));
+    ngx_http_l402_ctx_t *ctx = ngx_http_l402_get_ctx(r);
+
+    if (ctx == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    // A post_action has no client that could pay.
+    if (r->post_action) {
+        return ctx->verified ? NGX_OK : NGX_HTTP_FORBIDDEN;
+    }
+
+    ctx->service = lcf->service;
+    ctx->result = Result::error;
+    ctx->has_price = 0;
+    ctx->answering = 0;
+
+    if (lcf->cors && is_preflight(r)) {
+        ctx->result = Result::free;
+        ngx_http_finalize_request(r, ngx_http_l402_send_preflight(r, ctx));
+        return NGX_DONE;
+    }
+
+    if (carries_over(r, ctx, lcf)) {
+        ctx->result = Result::ok;
+        return pass(r, mcf, lcf, ctx);
+    }
+
+    decide(r, mcf, lcf, ctx);
+    ctx->result = ctx->verdict.result;
+
+    if (ctx->result == Result::ok) {
+        ctx->verified = 1;
+        ctx->verified_service = lcf->service;
+        ctx->verified_tier = ctx->verdict.tier;
+        return pass(r, mcf, lcf, ctx);
+    }
+
+    if (!ngx_http_l402_price(r, ctx, lcf, true)) {
+        return ngx_http_l402_refuse(r, ctx, lcf, Result::bad_price);
+    }
+
+    if (ctx->price_msat == 0) {
+        ctx->result = Result::free;
+        return pass(r, mcf, lcf, ctx);
+    }
+
+    if (ctx->result != Result::absent) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+            "l402: credential for \"%V\" refused: %s", &lcf->service,
+            l402::describe(ctx->result).word);
+    }
+
+    return ngx_http_l402_refuse(r, ctx, lcf, ctx->result);
+}
+
+}  // namespace
+
+ngx_http_l402_ctx_t *ngx_http_l402_find_ctx(ngx_http_request_t *r)
+{
+    auto ctx = static_cast<ngx_http_l402_ctx_t *>(
+        ngx_http_get_module_ctx(r->main, ngx_http_l402_module));
+
+    if (ctx) {
+        return ctx;
+    }
+
+    // Contexts are zeroed by an internal redirect alone.
+    if (!r->main->internal && !r->main->filter_finalize) {
+        return nullptr;
+    }
+
+    for (ngx_pool_cleanup_t *cln = r->main->pool->cleanup; cln;
+         cln = cln->next)
+    {
+        if (cln->handler == destroy_ctx) {
+            ctx = static_cast<ngx_http_l402_ctx_t *>(cln->data);
+            ngx_http_set_ctx(r->main, ctx, ngx_http_l402_module);
+            return ctx;
+        }
+    }
+
+    return nullptr;
+}
+
+ngx_http_l402_ctx_t *ngx_http_l402_get_ctx(ngx_http_request_t *r)
+{
+    ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
+
+    if (ctx) {
+        return ctx;
+    }
+
+    ngx_pool_cleanup_t *cln = ngx_pool_cleanup_add(r->pool,
+        sizeof(ngx_http_l402_ctx_t));
+
+    if (cln == nullptr) {
+        return nullptr;
+    }
+
+    ngx_memzero(cln->data, sizeof(ngx_http_l402_ctx_t));
+    cln->handler = destroy_ctx;
+    ctx = static_cast<ngx_http_l402_ctx_t *>(cln->data);
+    ngx_http_set_ctx(r, ctx, ngx_http_l402_module);
+    return ctx;
+}
+
+ngx_int_t ngx_http_l402_access_handler(ngx_http_request_t *r)
+{
+    auto lcf = static_cast<ngx_http_l402_loc_conf_t *>(
+        ngx_http_get_module_loc_conf(r, ngx_http_l402_module));
+
+    if (!lcf->enable) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_l402_guard<ngx_int_t>(r->connection->log,
+        NGX_HTTP_INTERNAL_SERVER_ERROR, [&] { return handle(r, lcf); });
+}

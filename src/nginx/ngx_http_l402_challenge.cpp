@@ -1,0 +1,265 @@
+// A request that may not pass ends here: at once, or parked until the invoice
+// service has answered. It never walks on into a later phase.
+
+#include "ngx_http_l402.h"
+
+#include "l402/encoding.h"
+
+#include <sodium.h>
+
+using l402::Result;
+
+namespace {
+
+constexpr ngx_uint_t retry_soon = 1;   // seconds: too many calls in flight
+constexpr ngx_uint_t retry_later = 5;  // seconds: the node failed
+
+// A parked request. Owned by the request's cleanup: it goes with it.
+class Parked final : public l402::InvoiceWaiter {
+public:
+    Parked(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+        ngx_http_l402_loc_conf_t *lcf, Result reason)
+        : r_(r), ctx_(ctx), lcf_(lcf), reason_(reason)
+    {
+    }
+
+    bool ask(const l402::InvoiceRequest &request)
+    {
+        pending_ = lcf_->invoice_service->client->request(request, *this);
+        return pending_ != nullptr;
+    }
+
+    void invoice_ready(const l402::Invoice &invoice) noexcept override;
+    void invoice_failed(std::string_view error) noexcept override;
+
+private:
+    ngx_int_t challenge(const l402::Invoice &invoice);
+    void finish(ngx_int_t rc);
+
+    ngx_http_request_t                    *r_;
+    ngx_http_l402_ctx_t                   *ctx_;
+    ngx_http_l402_loc_conf_t              *lcf_;
+    Result                                 reason_;
+    std::unique_ptr<l402::PendingInvoice>  pending_;
+};
+
+void destroy_parked(void *data)
+{
+    delete static_cast<Parked *>(data);
+}
+
+ngx_int_t answer_unavailable(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, ngx_uint_t retry_after)
+{
+    ctx->result = Result::no_invoice;
+
+    return ngx_http_l402_send_answer(r, ctx, lcf,
+        {Result::no_invoice, NGX_HTTP_SERVICE_UNAVAILABLE, nullptr,
+         retry_after});
+}
+
+// A failing node would fill the log with one line a request: the same error
+// within a second is counted.
+void log_failure(ngx_http_request_t *r, ngx_http_l402_service_t *service,
+    std::string_view error)
+{
+    bool same = service->last_error == error
+                && service->last_error_time == ngx_time();
+
+    if (same) {
+        service->repeats++;
+        return;
+    }
+
+    ngx_str_t text = ngx_http_l402_str(error);
+
+    if (service->repeats) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+            "l402: no invoice from \"%V\": %V (the one before %ui times more)",
+            &service->name, &text, service->repeats);
+
+    } else {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+            "l402: no invoice from \"%V\": %V", &service->name, &text);
+    }
+
+    service->repeats = 0;
+    service->last_error_time = ngx_time();
+
+    try {
+        service->last_error = error;
+
+    } catch (...) {
+        service->last_error.clear();
+    }
+}
+
+// Called from an event of ours: nobody else runs what is posted here.
+void Parked::finish(ngx_int_t rc)
+{
+    ngx_connection_t *c = r_->connection;
+
+    // A client that reads slowly holds its request, not a place in flight.
+    pending_.reset();
+    ngx_http_finalize_request(r_, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+void Parked::invoice_ready(const l402::Invoice &invoice) noexcept
+{
+    ngx_http_set_log_request(r_->connection->log, r_);
+
+    finish(ngx_http_l402_guard<ngx_int_t>(r_->connection->log,
+        NGX_HTTP_INTERNAL_SERVER_ERROR, [&] { return challenge(invoice); }));
+}
+
+void Parked::invoice_failed(std::string_view error) noexcept
+{
+    ngx_http_set_log_request(r_->connection->log, r_);
+    log_failure(r_, lcf_->invoice_service, error);
+
+    finish(ngx_http_l402_guard<ngx_int_t>(r_->connection->log,
+        NGX_HTTP_INTERNAL_SERVER_ERROR, [&] {
+            return answer_unavailable(r_, ctx_, lcf_, retry_later);
+        }));
+}
+
+ngx_int_t Parked::challenge(const l402::Invoice &invoice)
+{
+    l402::Terms terms;
+    l402::Challenge challenge;
+    l402::Hash token_id;
+
+    terms.service = ngx_http_l402_view(lcf_->service);
+    terms.tier = static_cast<uint8_t>(lcf_->tier);
+
+    if (lcf_->valid_for) {
+        // Nobody shall pay for a dead token: where the node's clock is ahead
+        // of ours (by no more than check_offer allows), the token lives on.
+        terms.valid_until = ngx_max(ngx_time() + lcf_->valid_for,
+            invoice.expires_at);
+    }
+
+    randombytes_buf(token_id.data(), token_id.size());
+
+    challenge.token = l402::base64_encode(l402::mint(lcf_->keys->ring, 0,
+        invoice.payment_hash, token_id, l402::minted_caveats(terms)));
+    challenge.invoice = invoice.bolt11;
+    challenge.payment_hash = l402::to_hex(invoice.payment_hash);
+    challenge.price_msat = ctx_->price_msat;
+    challenge.invoice_expires_at = invoice.expires_at;
+    challenge.token_expires_at = terms.valid_until;
+
+    return ngx_http_l402_send_answer(r_, ctx_, lcf_,
+        {reason_, ngx_http_l402_payment_required, &challenge, 0});
+}
+
+ngx_int_t memo(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf,
+    std::string &out)
+{
+    ngx_str_t value = lcf->service;
+
+    if (lcf->memo && ngx_http_complex_value(r, lcf->memo, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    out = ngx_http_l402_view(value);
+    return NGX_OK;
+}
+
+// Where `parked` is not set, what to finalize the request with.
+ngx_int_t park(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, Result reason, bool &parked)
+{
+    ngx_http_l402_service_t *service = lcf->invoice_service;
+    l402::InvoiceRequest request;
+
+    if (service == nullptr || service->client == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (memo(r, lcf, request.memo) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    request.amount_msat = ctx->price_msat;
+    request.expiry = service->service.invoice_expiry;
+
+    if (lcf->valid_for && lcf->valid_for < request.expiry) {
+        request.expiry = static_cast<uint32_t>(lcf->valid_for);
+    }
+
+    ngx_http_cleanup_t *cln = ngx_http_cleanup_add(r, 0);
+
+    if (cln == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    auto waiter = new Parked(r, ctx, lcf, reason);
+
+    cln->handler = destroy_parked;
+    cln->data = waiter;
+
+    if (!waiter->ask(request)) {
+        log_failure(r, service, "max_in_flight calls are under way");
+        return answer_unavailable(r, ctx, lcf, retry_soon);
+    }
+
+    if (!r->discard_body) {
+        // So that a client that leaves is noticed.
+        if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        r->read_event_handler = ngx_http_test_reading;
+    }
+
+    // A write event would run the phases again.
+    r->write_event_handler = ngx_http_request_empty_handler;
+    r->connection->log->action =
+        const_cast<char *>("waiting for an invoice");
+    parked = true;
+    return NGX_OK;
+}
+
+ngx_int_t refuse(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, Result reason, bool &parked)
+{
+    ngx_uint_t status = l402::describe(reason).status;
+
+    if (reason == Result::bad_signature || reason == Result::bad_preimage) {
+        status = lcf->invalid_status;
+    }
+
+    if (status != ngx_http_l402_payment_required) {
+        return ngx_http_l402_send_answer(r, ctx, lcf,
+            {reason, status, nullptr, 0});
+    }
+
+    return park(r, ctx, lcf, reason, parked);
+}
+
+}  // namespace
+
+ngx_int_t ngx_http_l402_refuse(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, Result reason)
+{
+    ctx->result = reason;
+
+    // What nobody paid for is read away, and never written to a disk.
+    ngx_int_t rc = ngx_http_discard_request_body(r);
+    bool parked = false;
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_l402_guard<ngx_int_t>(r->connection->log,
+            NGX_HTTP_INTERNAL_SERVER_ERROR, [&] {
+                return refuse(r, ctx, lcf, reason, parked);
+            });
+    }
+
+    if (!parked) {
+        ngx_http_finalize_request(r, rc);
+    }
+
+    return NGX_DONE;
+}

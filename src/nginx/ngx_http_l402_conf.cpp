@@ -1,0 +1,627 @@
+// Directives, and the checks that need the whole configuration.
+
+#include "ngx_http_l402.h"
+
+#include "core/caveats.h"
+#include "l402/price.h"
+
+namespace {
+
+char *const failed = static_cast<char *>(NGX_CONF_ERROR);
+
+using LocConf = ngx_http_l402_loc_conf_t;
+using MainConf = ngx_http_l402_main_conf_t;
+
+ngx_str_t *arguments(ngx_conf_t *cf)
+{
+    return static_cast<ngx_str_t *>(cf->args->elts);
+}
+
+bool is(const ngx_str_t &value, std::string_view word)
+{
+    return ngx_http_l402_view(value) == word;
+}
+
+// ngx_conf_log_error at a line that was read earlier.
+template <typename... Args>
+void log_at(ngx_conf_t *cf, ngx_uint_t level, const ngx_http_l402_place_t &at,
+    const char *format, Args... args)
+{
+    if (cf->conf_file == nullptr || at.file.data == nullptr) {
+        ngx_conf_log_error(level, cf, 0, format, args...);
+        return;
+    }
+
+    ngx_conf_file_t *now = cf->conf_file;
+    ngx_conf_file_t then = *now;
+
+    then.file.name = at.file;
+    then.line = at.line;
+    cf->conf_file = &then;
+    ngx_conf_log_error(level, cf, 0, format, args...);
+    cf->conf_file = now;
+}
+
+// ---- directives ----
+
+char *set_l402(ngx_conf_t *cf, ngx_command_t *, void *conf)
+{
+    auto lcf = static_cast<LocConf *>(conf);
+    ngx_str_t *value = &arguments(cf)[1];
+    std::string_view name = ngx_http_l402_view(*value);
+    std::string_view tier = "0";
+
+    if (lcf->enable != NGX_CONF_UNSET) {
+        return const_cast<char *>("is duplicate");
+    }
+
+    ngx_http_l402_set_place(cf, &lcf->place);
+
+    if (name == "off") {
+        lcf->enable = 0;
+        return NGX_CONF_OK;
+    }
+
+    size_t colon = name.find(':');
+
+    if (colon != name.npos) {
+        tier = name.substr(colon + 1);
+        name = name.substr(0, colon);
+    }
+
+    if (name == "on" || name == "off") {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid value \"%V\" in \"l402\", it must be \"off\" or the name "
+            "of what is sold here: \"l402 weather\" or \"l402 weather:1\"",
+            value);
+        return failed;
+    }
+
+    if (!l402::is_service_name(name)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid service name in \"l402 %V\", it must be 1 to 64 letters, "
+            "digits, \"_\" or \"-\"", value);
+        return failed;
+    }
+
+    int64_t number;
+
+    if (!l402::parse_number(tier, number) || number > 255) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid tier in \"l402 %V\", it must be a number from 0 to 255",
+            value);
+        return failed;
+    }
+
+    lcf->enable = 1;
+    lcf->service = {name.size(), value->data};
+    lcf->tier = static_cast<ngx_uint_t>(number);
+    return NGX_CONF_OK;
+}
+
+char *read_keys(ngx_conf_t *cf, LocConf *lcf)
+{
+    auto mcf = static_cast<MainConf *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_l402_module));
+    ngx_str_t path = arguments(cf)[1];
+
+    if (lcf->keys != NGX_CONF_UNSET_PTR) {
+        return const_cast<char *>("is duplicate");
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
+        return failed;
+    }
+
+    auto known = static_cast<ngx_http_l402_keys_t **>(mcf->keys.elts);
+
+    for (ngx_uint_t i = 0; i < mcf->keys.nelts; i++) {
+        if (is(known[i]->path, ngx_http_l402_view(path))) {
+            lcf->keys = known[i];
+            return NGX_CONF_OK;
+        }
+    }
+
+    std::string text, what;
+
+    if (!ngx_http_l402_read_file(cf, "l402_key_file", &path, 65536, true,
+            text))
+    {
+        return failed;
+    }
+
+    auto keys = ngx_http_l402_pool_new<ngx_http_l402_keys_t>(cf->pool);
+    auto slot = static_cast<ngx_http_l402_keys_t **>(
+        ngx_array_push(&mcf->keys));
+
+    if (keys == nullptr || slot == nullptr) {
+        return failed;
+    }
+
+    *slot = keys;
+    keys->path = path;
+
+    bool good = keys->ring.parse(text, what);
+
+    l402::wipe(text.data(), text.size());
+
+    if (!good) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "l402_key_file: \"%V\": %s",
+            &path, what.c_str());
+        return failed;
+    }
+
+    lcf->keys = keys;
+    return NGX_CONF_OK;
+}
+
+char *set_key_file(ngx_conf_t *cf, ngx_command_t *, void *conf)
+{
+    return ngx_http_l402_guard(cf->log, failed, [&] {
+        return read_keys(cf, static_cast<LocConf *>(conf));
+    });
+}
+
+char *set_price(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    auto lcf = static_cast<LocConf *>(conf);
+    char *rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    ngx_http_l402_set_place(cf, &lcf->price_place);
+
+    if (lcf->price->lengths) {
+        lcf->price_is_static = 0;
+        return NGX_CONF_OK;
+    }
+
+    lcf->price_is_static = 1;
+
+    if (!l402::parse_amount(ngx_http_l402_view(lcf->price->value),
+            lcf->static_price))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid value \"%V\" in \"l402_price\", it must be an amount "
+            "such as %s", &arguments(cf)[1], l402::amount_hint);
+        return failed;
+    }
+
+    return NGX_CONF_OK;
+}
+
+char *set_invoice_from(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    auto lcf = static_cast<LocConf *>(conf);
+
+    ngx_http_l402_set_place(cf, &lcf->invoice_from_place);
+    return ngx_conf_set_str_slot(cf, cmd, conf);
+}
+
+char *set_valid_for(ngx_conf_t *cf, ngx_command_t *, void *conf)
+{
+    auto lcf = static_cast<LocConf *>(conf);
+    ngx_str_t *value = &arguments(cf)[1];
+
+    if (lcf->valid_for != NGX_CONF_UNSET) {
+        return const_cast<char *>("is duplicate");
+    }
+
+    if (is(*value, "off")) {
+        lcf->valid_for = 0;
+        return NGX_CONF_OK;
+    }
+
+    lcf->valid_for = ngx_parse_time(value, 1);
+
+    if (lcf->valid_for < 1 || lcf->valid_for > 100L * 365 * 86400) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid value \"%V\" in \"l402_valid_for\", it must be a time "
+            "from 1s to 100y such as \"1h\", or \"off\" for tokens that never "
+            "expire", value);
+        return failed;
+    }
+
+    return NGX_CONF_OK;
+}
+
+char *set_invalid_status(ngx_conf_t *cf, ngx_command_t *, void *conf)
+{
+    auto lcf = static_cast<LocConf *>(conf);
+    ngx_str_t *value = &arguments(cf)[1];
+
+    if (lcf->invalid_status != NGX_CONF_UNSET_UINT) {
+        return const_cast<char *>("is duplicate");
+    }
+
+    if (is(*value, "401")) {
+        lcf->invalid_status = 401;
+
+    } else if (is(*value, "402")) {
+        lcf->invalid_status = 402;
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid value \"%V\" in \"l402_invalid_status\", it must be "
+            "\"401\" or \"402\"", value);
+        return failed;
+    }
+
+    return NGX_CONF_OK;
+}
+
+// Kept over a reload: the contents are never initialised anew.
+ngx_int_t init_zone(ngx_shm_zone_t *zone, void *data)
+{
+    zone->data = data ? data : zone->shm.addr;
+    return NGX_OK;
+}
+
+char *set_zone(ngx_conf_t *cf, ngx_command_t *, void *)
+{
+    ngx_str_t *value = arguments(cf);
+    std::string_view text = ngx_http_l402_view(value[1]);
+    size_t colon = text.find(':');
+
+    if (cf->args->nelts > 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid parameter \"%V\" in \"l402_zone\", this version takes "
+            "\"name:size\" alone", &value[2]);
+        return failed;
+    }
+
+    ngx_str_t name = {0, nullptr}, size_text = {0, nullptr};
+    ssize_t size = NGX_ERROR;
+
+    if (colon != text.npos && colon > 0) {
+        name = {colon, value[1].data};
+        size_text = {text.size() - colon - 1, value[1].data + colon + 1};
+        size = ngx_parse_size(&size_text);
+    }
+
+    if (size == NGX_ERROR || size < static_cast<ssize_t>(8 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid value \"%V\" in \"l402_zone\", it must be a name and a "
+            "size of at least %uzk such as \"l402:1m\"", &value[1],
+            8 * ngx_pagesize / 1024);
+        return failed;
+    }
+
+    ngx_shm_zone_t *zone = ngx_shared_memory_add(cf, &name,
+        static_cast<size_t>(size), &ngx_http_l402_module);
+
+    if (zone == nullptr) {
+        return failed;
+    }
+
+    if (zone->init) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "\"l402_zone\" \"%V\" is duplicate", &name);
+        return failed;
+    }
+
+    zone->init = init_zone;
+    return NGX_CONF_OK;
+}
+
+constexpr ngx_uint_t everywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF
+    | NGX_HTTP_LOC_CONF | NGX_HTTP_LMT_CONF;
+
+// ---- the configuration as a whole ----
+
+ngx_http_l402_service_t *find_service(ngx_conf_t *cf, MainConf *mcf,
+    LocConf *lcf)
+{
+    auto services = static_cast<ngx_http_l402_service_t **>(
+        mcf->services.elts);
+
+    if (lcf->invoice_from.len) {
+        for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
+            if (is(services[i]->name, ngx_http_l402_view(lcf->invoice_from)))
+            {
+                return services[i];
+            }
+        }
+
+        log_at(cf, NGX_LOG_EMERG, lcf->invoice_from_place,
+            "unknown service \"%V\" in \"l402_invoice_from\", it must be the "
+            "name of an l402_invoice_service block", &lcf->invoice_from);
+        return nullptr;
+    }
+
+    if (mcf->services.nelts == 1) {
+        return services[0];
+    }
+
+    if (mcf->services.nelts == 0) {
+        log_at(cf, NGX_LOG_EMERG, lcf->place,
+            "\"l402 %V\" has no invoice service, define one with "
+            "\"l402_invoice_service name { protocol lnd; url ...; }\"",
+            &lcf->service);
+
+    } else {
+        log_at(cf, NGX_LOG_EMERG, lcf->place,
+            "\"l402 %V\" has %ui invoice services to choose from, name one "
+            "with \"l402_invoice_from\"", &lcf->service, mcf->services.nelts);
+    }
+
+    return nullptr;
+}
+
+// A server{} whose requests all end in locations needs no price of its own;
+// what still reaches it is answered 500.
+bool needs_price(ngx_conf_t *cf)
+{
+    auto clcf = static_cast<ngx_http_core_loc_conf_t *>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+
+    // An `if` has what its surroundings have.
+    return !clcf->noname
+           && (clcf->name.len != 0 || clcf->locations == nullptr);
+}
+
+char *check_protected(ngx_conf_t *cf, MainConf *mcf, LocConf *lcf)
+{
+    if (lcf->keys == nullptr) {
+        log_at(cf, NGX_LOG_EMERG, lcf->place,
+            "\"l402 %V\" has no key, name a file with \"l402_key_file\" "
+            "(\"l402ctl keygen\" makes one)", &lcf->service);
+        return failed;
+    }
+
+    if (lcf->price == nullptr) {
+        if (needs_price(cf)) {
+            log_at(cf, NGX_LOG_EMERG, lcf->place,
+                "\"l402 %V\" has no price, set one with \"l402_price\", such "
+                "as \"l402_price 10sat\" or \"l402_price 0\"", &lcf->service);
+            return failed;
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (lcf->price_is_static && lcf->static_price == 0) {
+        return NGX_CONF_OK;
+    }
+
+    lcf->invoice_service = find_service(cf, mcf, lcf);
+
+    return lcf->invoice_service ? NGX_CONF_OK : failed;
+}
+
+}  // namespace
+
+void ngx_http_l402_set_place(ngx_conf_t *cf, ngx_http_l402_place_t *place)
+{
+    if (cf->conf_file) {
+        place->file = cf->conf_file->file.name;
+        place->line = cf->conf_file->line;
+    }
+}
+
+void *ngx_http_l402_create_main_conf(ngx_conf_t *cf)
+{
+    auto mcf = static_cast<MainConf *>(ngx_pcalloc(cf->pool,
+        sizeof(MainConf)));
+
+    if (mcf == nullptr
+        || ngx_array_init(&mcf->services, cf->pool, 2, sizeof(void *))
+               != NGX_OK
+        || ngx_array_init(&mcf->keys, cf->pool, 2, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&mcf->locations, cf->pool, 8, sizeof(void *))
+               != NGX_OK)
+    {
+        return nullptr;
+    }
+
+    return mcf;
+}
+
+void *ngx_http_l402_create_loc_conf(ngx_conf_t *cf)
+{
+    auto lcf = static_cast<LocConf *>(ngx_pcalloc(cf->pool, sizeof(LocConf)));
+
+    if (lcf == nullptr) {
+        return nullptr;
+    }
+
+    lcf->enable = NGX_CONF_UNSET;
+    lcf->keys = static_cast<ngx_http_l402_keys_t *>(NGX_CONF_UNSET_PTR);
+    lcf->valid_for = NGX_CONF_UNSET;
+    lcf->invalid_status = NGX_CONF_UNSET_UINT;
+    lcf->lsat = NGX_CONF_UNSET;
+    lcf->pass_credential = NGX_CONF_UNSET;
+    lcf->cors = NGX_CONF_UNSET;
+    return lcf;
+}
+
+char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    auto prev = static_cast<LocConf *>(parent);
+    auto conf = static_cast<LocConf *>(child);
+    auto mcf = static_cast<MainConf *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_l402_module));
+
+    if (conf->enable == NGX_CONF_UNSET) {
+        conf->enable = prev->enable == NGX_CONF_UNSET ? 0 : prev->enable;
+        conf->service = prev->service;
+        conf->tier = prev->tier;
+        conf->place = prev->place;
+    }
+
+    if (conf->keys == NGX_CONF_UNSET_PTR) {
+        conf->keys = prev->keys == NGX_CONF_UNSET_PTR ? nullptr : prev->keys;
+    }
+
+    if (conf->price == nullptr) {
+        conf->price = prev->price;
+        conf->price_place = prev->price_place;
+        conf->price_is_static = prev->price_is_static;
+        conf->static_price = prev->static_price;
+    }
+
+    if (conf->memo == nullptr) {
+        conf->memo = prev->memo;
+    }
+
+    if (conf->invoice_from.data == nullptr) {
+        conf->invoice_from = prev->invoice_from;
+        conf->invoice_from_place = prev->invoice_from_place;
+    }
+
+    ngx_conf_merge_sec_value(conf->valid_for, prev->valid_for, 3600);
+    ngx_conf_merge_uint_value(conf->invalid_status, prev->invalid_status, 402);
+    ngx_conf_merge_value(conf->lsat, prev->lsat, 0);
+    ngx_conf_merge_value(conf->pass_credential, prev->pass_credential, 0);
+    ngx_conf_merge_value(conf->cors, prev->cors, 1);
+
+    if (!conf->enable) {
+        return NGX_CONF_OK;
+    }
+
+    auto slot = static_cast<LocConf **>(ngx_array_push(&mcf->locations));
+
+    if (slot == nullptr) {
+        return failed;
+    }
+
+    *slot = conf;
+    return check_protected(cf, mcf, conf);
+}
+
+// What is no mistake, but is cheaper than it looks.
+ngx_int_t ngx_http_l402_check_prices(ngx_conf_t *cf, MainConf *mcf)
+{
+    auto locations = static_cast<LocConf **>(mcf->locations.elts);
+    const LocConf *last_variable = nullptr;
+
+    for (ngx_uint_t i = 0; i < mcf->locations.nelts; i++) {
+        LocConf *a = locations[i];
+
+        if (a->price == nullptr) {
+            continue;
+        }
+
+        if (!a->price_is_static) {
+            // Nested blocks share the line.
+            if (last_variable == nullptr
+                || last_variable->price != a->price)
+            {
+                log_at(cf, NGX_LOG_WARN, a->price_place,
+                    "the price of \"l402 %V\" is variable: a token bought at "
+                    "its cheapest opens its dearest request", &a->service);
+                last_variable = a;
+            }
+
+            continue;
+        }
+
+        for (ngx_uint_t j = 0; j < i; j++) {
+            LocConf *b = locations[j];
+
+            if (b->price && b->price_is_static && b->tier == a->tier
+                && b->static_price != a->static_price
+                && is(a->service, ngx_http_l402_view(b->service)))
+            {
+                log_at(cf, NGX_LOG_WARN, a->price_place,
+                    "service \"%V\" tier %ui is sold at two prices, %uLmsat "
+                    "and %uLmsat: the cheaper token opens both locations",
+                    &a->service, a->tier, b->static_price, a->static_price);
+                break;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+ngx_command_t  ngx_http_l402_commands[] = {
+
+    { ngx_string("l402_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      set_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_invoice_service"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_l402_invoice_service,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402"),
+      everywhere|NGX_CONF_TAKE1,
+      set_l402,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_key_file"),
+      everywhere|NGX_CONF_TAKE1,
+      set_key_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_price"),
+      everywhere|NGX_CONF_TAKE1,
+      set_price,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_l402_loc_conf_t, price),
+      nullptr },
+
+    { ngx_string("l402_invoice_from"),
+      everywhere|NGX_CONF_TAKE1,
+      set_invoice_from,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_l402_loc_conf_t, invoice_from),
+      nullptr },
+
+    { ngx_string("l402_valid_for"),
+      everywhere|NGX_CONF_TAKE1,
+      set_valid_for,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_memo"),
+      everywhere|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_l402_loc_conf_t, memo),
+      nullptr },
+
+    { ngx_string("l402_invalid_status"),
+      everywhere|NGX_CONF_TAKE1,
+      set_invalid_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_lsat"),
+      everywhere|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_l402_loc_conf_t, lsat),
+      nullptr },
+
+    { ngx_string("l402_pass_credential"),
+      everywhere|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_l402_loc_conf_t, pass_credential),
+      nullptr },
+
+    { ngx_string("l402_cors"),
+      everywhere|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_l402_loc_conf_t, cors),
+      nullptr },
+
+    { ngx_null_string, 0, nullptr, 0, 0, nullptr }
+};

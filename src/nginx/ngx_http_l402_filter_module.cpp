@@ -1,0 +1,223 @@
+// The last gate. `return 200 "..."` answers in the rewrite phase, before any
+// access module runs; so might a module that this one has never heard of. No
+// response below 400 of a protected location leaves unless its request has
+// been through the access phase there.
+//
+// A second module in the same file: as a header filter it must stand among
+// the filters, and as an access module before nginx's own.
+
+#include "ngx_http_l402.h"
+
+namespace {
+
+ngx_http_output_header_filter_pt  next_header_filter;
+ngx_http_output_body_filter_pt    next_body_filter;
+
+ngx_str_t blocked_type = ngx_string("application/problem+json");
+const std::string_view blocked_body =
+    R"({"type":"about:blank","title":"Internal Server Error","status":500,)"
+    R"("reason":"error"})";
+
+// Has the request come through the access phase of the location it is in?
+// Every redirect starts the phases again, and `satisfy any` moves on as the
+// other modules' consent does.
+bool passed_access(ngx_http_request_t *r)
+{
+    auto cmcf = static_cast<ngx_http_core_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    ngx_http_phase_handler_t *handlers = cmcf->phase_engine.handlers;
+
+    for (ngx_int_t i = r->phase_handler; i >= 0; i--) {
+        // Stood on: the request has not left the phase.
+        if (handlers[i].checker == ngx_http_core_post_access_phase) {
+            return i != r->phase_handler;
+        }
+    }
+
+    return false;
+}
+
+// nginx's own answer to /weather where the location is /weather/.
+bool is_slash_redirect(ngx_http_request_t *r)
+{
+    auto cmcf = static_cast<ngx_http_core_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_core_module));
+
+    return r->headers_out.status == NGX_HTTP_MOVED_PERMANENTLY
+           && cmcf->phase_engine.handlers[r->phase_handler].checker
+                  == ngx_http_core_find_config_phase;
+}
+
+bool may_leave(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
+{
+    return r->headers_out.status >= 400 || (ctx && ctx->answering)
+           || passed_access(r) || is_slash_redirect(r);
+}
+
+bool has_header(ngx_http_request_t *r, std::string_view name)
+{
+    for (ngx_list_part_t *part = &r->headers_out.headers.part; part;
+         part = part->next)
+    {
+        auto h = static_cast<ngx_table_elt_t *>(part->elts);
+
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (h[i].hash && h[i].key.len == name.size()
+                && ngx_strncasecmp(h[i].key.data,
+                       reinterpret_cast<u_char *>(
+                           const_cast<char *>(name.data())),
+                       name.size()) == 0)
+            {
+                return true;
+            }
+        }
+    }
+
+    return false;
+}
+
+ngx_int_t block(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
+{
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+        "l402: a response with status %ui of a protected location was made "
+        "before the access phase (by \"return\" or a module) and is replaced "
+        "by 500", r->headers_out.status);
+
+    ngx_http_clean_header(r);
+    r->headers_out.status = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    r->headers_out.content_type = blocked_type;
+    r->headers_out.content_type_len = blocked_type.len;
+    r->headers_out.content_length_n =
+        static_cast<off_t>(blocked_body.size());
+    r->allow_ranges = 0;
+    r->expect_trailers = 0;
+    ctx->blocked = 1;
+
+    // A response that came without a body ends here as well.
+    r->header_only = 0;
+
+    return next_header_filter(r);
+}
+
+// Shared caches spare answers to Authorization, not to a header of ours.
+bool needs_private(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
+{
+    return ctx && ctx->verified && !ctx->answering
+           && ctx->verdict.field != l402::CredentialField::authorization
+           && !has_header(r, "cache-control");
+}
+
+ngx_int_t header_filter(ngx_http_request_t *r)
+{
+    auto lcf = static_cast<ngx_http_l402_loc_conf_t *>(
+        ngx_http_get_module_loc_conf(r, ngx_http_l402_module));
+
+    if (r != r->main || !lcf->enable) {
+        return next_header_filter(r);
+    }
+
+    ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
+
+    if (!may_leave(r, ctx)) {
+        ctx = ctx ? ctx : ngx_http_l402_get_ctx(r);
+
+        // Without even a context: nothing leaves.
+        return ctx ? block(r, ctx) : NGX_ERROR;
+    }
+
+    if (needs_private(r, ctx)
+        && ngx_http_l402_add_header(r, "Cache-Control", "private") != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    // limit_req and limit_conn name no time.
+    if (r->headers_out.status == NGX_HTTP_TOO_MANY_REQUESTS
+        && !passed_access(r) && !has_header(r, "retry-after")
+        && ngx_http_l402_add_header(r, "Retry-After", "1") != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return next_header_filter(r);
+}
+
+ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    auto ctx = static_cast<ngx_http_l402_ctx_t *>(
+        r == r->main ? ngx_http_get_module_ctx(r, ngx_http_l402_module)
+                     : nullptr);
+
+    if (ctx == nullptr || !ctx->blocked) {
+        return next_body_filter(r, in);
+    }
+
+    // Nothing of the response that was made leaves; ours does, once.
+    for (ngx_chain_t *cl = in; cl; cl = cl->next) {
+        cl->buf->pos = cl->buf->last;
+        cl->buf->file_pos = cl->buf->file_last;
+    }
+
+    if (ctx->blocked_sent) {
+        return next_body_filter(r, nullptr);
+    }
+
+    auto b = static_cast<ngx_buf_t *>(ngx_calloc_buf(r->pool));
+
+    if (b == nullptr) {
+        return NGX_ERROR;
+    }
+
+    b->start = b->pos = reinterpret_cast<u_char *>(
+        const_cast<char *>(blocked_body.data()));
+    b->end = b->last = b->pos + blocked_body.size();
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+    ctx->blocked_sent = 1;
+
+    ngx_chain_t out = {b, nullptr};
+
+    return next_body_filter(r, &out);
+}
+
+ngx_int_t init(ngx_conf_t *)
+{
+    next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = header_filter;
+
+    next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = body_filter;
+    return NGX_OK;
+}
+
+ngx_http_module_t module_ctx = {
+    nullptr,  // preconfiguration
+    init,     // postconfiguration
+
+    nullptr,  // create main configuration
+    nullptr,  // init main configuration
+
+    nullptr,  // create server configuration
+    nullptr,  // merge server configuration
+
+    nullptr,  // create location configuration
+    nullptr,  // merge location configuration
+};
+
+}  // namespace
+
+ngx_module_t ngx_http_l402_filter_module = {
+    NGX_MODULE_V1,
+    &module_ctx,
+    nullptr,          // module directives
+    NGX_HTTP_MODULE,
+    nullptr,          // init master
+    nullptr,          // init module
+    nullptr,          // init process
+    nullptr,          // init thread
+    nullptr,          // exit thread
+    nullptr,          // exit process
+    nullptr,          // exit master
+    NGX_MODULE_V1_PADDING
+};

@@ -1,0 +1,51 @@
+// What a request costs.
+
+#include "ngx_http_l402.h"
+
+#include "l402/price.h"
+
+bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, bool log)
+{
+    ngx_str_t value;
+
+    if (ctx->has_price) {
+        return true;
+    }
+
+    if (lcf->price == nullptr) {
+        if (log) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                "l402: no \"l402_price\" where \"%V\" is sold", &lcf->service);
+        }
+
+        return false;
+    }
+
+    if (lcf->price_is_static) {
+        ctx->price_msat = lcf->static_price;
+        ctx->has_price = 1;
+        return true;
+    }
+
+    if (ngx_http_complex_value(r, lcf->price, &value) != NGX_OK) {
+        return false;
+    }
+
+    if (!l402::parse_amount(ngx_http_l402_view(value), ctx->price_msat)) {
+        if (log) {
+            ngx_str_t shown = value;
+
+            // It may come from the request: no more than a price could need.
+            shown.len = ngx_min(shown.len, 64);
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                "l402: the value \"%V\" of \"l402_price\" is no amount, it "
+                "must be such as %s", &shown, l402::amount_hint);
+        }
+
+        return false;
+    }
+
+    ctx->has_price = 1;
+    return true;
+}

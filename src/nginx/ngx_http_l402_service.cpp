@@ -1,0 +1,369 @@
+// The l402_invoice_service block.
+
+#include "ngx_http_l402.h"
+
+#include <netdb.h>
+
+namespace {
+
+struct Block {
+    ngx_http_l402_service_t  *service;
+    std::vector<std::string>  seen;
+    std::string               ca_pem;
+    bool                      verify = true;
+};
+
+char *const failed = static_cast<char *>(NGX_CONF_ERROR);
+
+template <typename... Args>
+char *error(ngx_conf_t *cf, const char *format, Args... args)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, format, args...);
+    return failed;
+}
+
+char *set_protocol(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    block.service->service.protocol =
+        l402::find_protocol(ngx_http_l402_view(*value));
+
+    if (block.service->service.protocol == nullptr) {
+        return error(cf, "invalid value \"%V\" in \"protocol\" of "
+            "l402_invoice_service, it must be one of: %s", value,
+            l402::protocol_names().c_str());
+    }
+
+    return NGX_CONF_OK;
+}
+
+// Names are looked up once, while the configuration is read, as nginx does
+// with its upstreams; one that cannot be found now does not stop nginx.
+void resolve(ngx_conf_t *cf, l402::Endpoint &endpoint, ngx_str_t *value)
+{
+    addrinfo hints{}, *list = nullptr;
+
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_ADDRCONFIG;
+
+    int rc = getaddrinfo(endpoint.url.host.c_str(), nullptr, &hints, &list);
+
+    if (rc == EAI_ADDRFAMILY || rc == EAI_NONAME) {
+        // A machine with loopback addresses only has no family configured.
+        hints.ai_flags = 0;
+        rc = getaddrinfo(endpoint.url.host.c_str(), nullptr, &hints, &list);
+    }
+
+    if (rc != 0) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+            "l402_invoice_service: the host of \"%V\" cannot be found now "
+            "(%s); it is looked up anew for each invoice until a reload",
+            value, gai_strerror(rc));
+        return;
+    }
+
+    for (addrinfo *ai = list; ai; ai = ai->ai_next) {
+        char text[NI_MAXHOST];
+
+        if (getnameinfo(ai->ai_addr, ai->ai_addrlen, text, sizeof(text),
+                nullptr, 0, NI_NUMERICHOST) == 0)
+        {
+            endpoint.addresses.emplace_back(text);
+        }
+    }
+
+    freeaddrinfo(list);
+}
+
+char *set_url(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    l402::Endpoint endpoint;
+    std::string what;
+
+    if (!l402::parse_service_url(ngx_http_l402_view(*value), endpoint.url,
+            what))
+    {
+        return error(cf, "invalid value \"%V\" in \"url\" of "
+            "l402_invoice_service: %s", value, what.c_str());
+    }
+
+    if (endpoint.url.unix_socket.empty() && !endpoint.url.host_is_address) {
+        resolve(cf, endpoint, value);
+    }
+
+    block.service->service.endpoints.push_back(std::move(endpoint));
+    return NGX_CONF_OK;
+}
+
+char *set_credential(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    // Its form depends on the protocol, which may stand further down.
+    std::string &credential = block.service->service.credential;
+
+    if (!ngx_http_l402_read_file(cf, "credential_file", value, 16384, false,
+            credential))
+    {
+        return failed;
+    }
+
+    if (credential.empty()) {
+        return error(cf, "credential_file: \"%V\" is empty", value);
+    }
+
+    return NGX_CONF_OK;
+}
+
+char *set_ca(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    if (!ngx_http_l402_read_file(cf, "ca_file", value, 1024 * 1024, false,
+            block.ca_pem))
+    {
+        return failed;
+    }
+
+    if (block.ca_pem.find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
+        return error(cf, "ca_file: \"%V\" holds no PEM certificate "
+            "(\"-----BEGIN CERTIFICATE-----\")", value);
+    }
+
+    return NGX_CONF_OK;
+}
+
+char *set_verify(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    std::string_view word = ngx_http_l402_view(*value);
+
+    if (word != "on" && word != "off") {
+        return error(cf, "invalid value \"%V\" in \"verify\" of "
+            "l402_invoice_service, it must be \"on\" or \"off\"", value);
+    }
+
+    block.verify = word == "on";
+
+    if (!block.verify) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+            "\"verify off\" in l402_invoice_service \"%V\": anybody between "
+            "nginx and the node can take its credential and your payments; "
+            "give its certificate with \"ca_file\" instead",
+            &block.service->name);
+    }
+
+    return NGX_CONF_OK;
+}
+
+char *set_network(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    if (!l402::parse_network(ngx_http_l402_view(*value),
+            block.service->service.network))
+    {
+        return error(cf, "invalid value \"%V\" in \"network\" of "
+            "l402_invoice_service, it must be \"mainnet\", \"testnet\", "
+            "\"signet\" or \"regtest\"", value);
+    }
+
+    return NGX_CONF_OK;
+}
+
+char *set_timeout(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    ngx_int_t ms = ngx_parse_time(value, 0);
+
+    if (ms == NGX_ERROR || ms < 1 || ms > 600000) {
+        return error(cf, "invalid value \"%V\" in \"timeout\" of "
+            "l402_invoice_service, it must be a time from 1ms to 10m such as "
+            "\"5s\"", value);
+    }
+
+    block.service->service.timeout = static_cast<uint64_t>(ms);
+    return NGX_CONF_OK;
+}
+
+char *set_expiry(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    ngx_int_t seconds = ngx_parse_time(value, 1);
+
+    if (seconds == NGX_ERROR || seconds < 1 || seconds > 365 * 86400) {
+        return error(cf, "invalid value \"%V\" in \"invoice_expiry\" of "
+            "l402_invoice_service, it must be a time from 1s to 365d such as "
+            "\"10m\"", value);
+    }
+
+    block.service->service.invoice_expiry = static_cast<uint32_t>(seconds);
+    return NGX_CONF_OK;
+}
+
+char *set_in_flight(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    ngx_int_t n = ngx_atoi(value->data, value->len);
+
+    if (n == NGX_ERROR || n < 1 || n > 100000) {
+        return error(cf, "invalid value \"%V\" in \"max_in_flight\" of "
+            "l402_invoice_service, it must be a number from 1 to 100000",
+            value);
+    }
+
+    block.service->service.max_in_flight = static_cast<size_t>(n);
+    return NGX_CONF_OK;
+}
+
+struct Word {
+    const char *name;
+    char *(*set)(ngx_conf_t *, Block &, ngx_str_t *);
+    bool        several;
+};
+
+constexpr Word words[] = {
+    {"protocol", set_protocol, false},
+    {"url", set_url, true},
+    {"credential_file", set_credential, false},
+    {"ca_file", set_ca, false},
+    {"verify", set_verify, false},
+    {"network", set_network, false},
+    {"timeout", set_timeout, false},
+    {"invoice_expiry", set_expiry, false},
+    {"max_in_flight", set_in_flight, false},
+};
+
+std::string word_list()
+{
+    std::string list;
+
+    for (const Word &word : words) {
+        list += list.empty() ? "" : ", ";
+        list += word.name;
+    }
+
+    return list;
+}
+
+char *read_word(ngx_conf_t *cf, Block &block)
+{
+    auto args = static_cast<ngx_str_t *>(cf->args->elts);
+    std::string_view name = ngx_http_l402_view(args[0]);
+
+    for (const Word &word : words) {
+        if (name != word.name) {
+            continue;
+        }
+
+        if (cf->args->nelts != 2) {
+            return error(cf, "invalid number of arguments in \"%V\" of "
+                "l402_invoice_service, it takes one", &args[0]);
+        }
+
+        if (!word.several) {
+            for (const std::string &seen : block.seen) {
+                if (seen == name) {
+                    return error(cf, "\"%V\" is duplicate in "
+                        "l402_invoice_service \"%V\"", &args[0],
+                        &block.service->name);
+                }
+            }
+        }
+
+        block.seen.emplace_back(name);
+        return word.set(cf, block, &args[1]);
+    }
+
+    return error(cf, "unknown directive \"%V\" in l402_invoice_service, it "
+        "must be one of: %s", &args[0], word_list().c_str());
+}
+
+char *word_handler(ngx_conf_t *cf, ngx_command_t *, void *conf)
+{
+    return ngx_http_l402_guard(cf->log, failed, [&] {
+        return read_word(cf, *static_cast<Block *>(conf));
+    });
+}
+
+char *finish(ngx_conf_t *cf, Block &block)
+{
+    l402::InvoiceService &service = block.service->service;
+
+    if (service.protocol == nullptr) {
+        return error(cf, "l402_invoice_service \"%V\" has no \"protocol\", it "
+            "must be one of: %s", &block.service->name,
+            l402::protocol_names().c_str());
+    }
+
+    if (service.endpoints.empty()) {
+        return error(cf, "l402_invoice_service \"%V\" has no \"url\", such as "
+            "\"url https://127.0.0.1:8080\"", &block.service->name);
+    }
+
+    if (!service.credential.empty()) {
+        std::string file, what;
+
+        file.swap(service.credential);
+
+        bool good = service.protocol->read_credential(file,
+            service.credential, what);
+
+        l402::wipe(file.data(), file.size());
+
+        if (!good) {
+            return error(cf, "credential_file of l402_invoice_service \"%V\": "
+                "%s", &block.service->name, what.c_str());
+        }
+    }
+
+    for (l402::Endpoint &endpoint : service.endpoints) {
+        endpoint.ca_pem = block.ca_pem;
+        endpoint.verify = block.verify;
+    }
+
+    return NGX_CONF_OK;
+}
+
+char *read_block(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf)
+{
+    auto args = static_cast<ngx_str_t *>(cf->args->elts);
+    auto services = static_cast<ngx_http_l402_service_t **>(
+        mcf->services.elts);
+
+    for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
+        if (ngx_http_l402_view(services[i]->name)
+            == ngx_http_l402_view(args[1]))
+        {
+            return error(cf, "l402_invoice_service \"%V\" is duplicate, each "
+                "must have a name of its own", &args[1]);
+        }
+    }
+
+    auto service = ngx_http_l402_pool_new<ngx_http_l402_service_t>(cf->pool);
+    auto slot = static_cast<ngx_http_l402_service_t **>(
+        ngx_array_push(&mcf->services));
+
+    if (service == nullptr || slot == nullptr) {
+        return failed;
+    }
+
+    *slot = service;
+    service->name = args[1];
+    service->service.name = ngx_http_l402_view(args[1]);
+    ngx_http_l402_set_place(cf, &service->place);
+
+    Block block;
+
+    block.service = service;
+
+    ngx_conf_t saved = *cf;
+
+    cf->handler = word_handler;
+    cf->handler_conf = reinterpret_cast<char *>(&block);
+
+    char *rv = ngx_conf_parse(cf, nullptr);
+
+    *cf = saved;
+
+    return rv == NGX_CONF_OK ? finish(cf, block) : rv;
+}
+
+}  // namespace
+
+char *ngx_http_l402_invoice_service(ngx_conf_t *cf, ngx_command_t *,
+    void *conf)
+{
+    return ngx_http_l402_guard(cf->log, failed, [&] {
+        return read_block(cf, static_cast<ngx_http_l402_main_conf_t *>(conf));
+    });
+}

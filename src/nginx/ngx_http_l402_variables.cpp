@@ -1,0 +1,168 @@
+// $l402_result and its kin: what the access phase found, or nothing.
+
+#include "ngx_http_l402.h"
+
+#include "l402/encoding.h"
+
+namespace {
+
+ngx_int_t set_text(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    std::string_view text)
+{
+    auto p = static_cast<u_char *>(ngx_pnalloc(r->pool, text.size() + 1));
+
+    if (p == nullptr) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, text.data(), text.size());
+    v->data = p;
+    v->len = static_cast<unsigned>(text.size());
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+    return NGX_OK;
+}
+
+ngx_int_t set_number(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    int64_t number)
+{
+    u_char text[NGX_INT64_LEN + 1];
+    u_char *end = ngx_sprintf(text, "%L", number);
+
+    return set_text(r, v, {reinterpret_cast<char *>(text),
+        static_cast<size_t>(end - text)});
+}
+
+ngx_int_t set_hex(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    const uint8_t bytes[32])
+{
+    char text[64];
+
+    l402::hex_encode(bytes, 32, text);
+    return set_text(r, v, {text, sizeof(text)});
+}
+
+ngx_int_t none(ngx_http_variable_value_t *v)
+{
+    v->not_found = 1;
+    return NGX_OK;
+}
+
+// Null where this location was not decided about.
+ngx_http_l402_ctx_t *decided(ngx_http_request_t *r)
+{
+    ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
+
+    return ctx && ctx->service.len ? ctx : nullptr;
+}
+
+bool has_token(const ngx_http_l402_ctx_t *ctx)
+{
+    return ctx && ctx->verdict.has_token;
+}
+
+ngx_int_t result(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t)
+{
+    auto ctx = decided(r);
+
+    return ctx ? set_text(r, v, l402::describe(ctx->result).word) : none(v);
+}
+
+ngx_int_t token_id(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t)
+{
+    auto ctx = decided(r);
+
+    return has_token(ctx) ? set_hex(r, v, ctx->verdict.token_id) : none(v);
+}
+
+ngx_int_t payment_hash(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t)
+{
+    auto ctx = decided(r);
+
+    return has_token(ctx) ? set_hex(r, v, ctx->verdict.payment_hash) : none(v);
+}
+
+ngx_int_t service(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t)
+{
+    auto lcf = static_cast<ngx_http_l402_loc_conf_t *>(
+        ngx_http_get_module_loc_conf(r->main, ngx_http_l402_module));
+
+    return lcf->enable ? set_text(r, v, ngx_http_l402_view(lcf->service))
+                       : none(v);
+}
+
+ngx_int_t tier(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t)
+{
+    auto ctx = decided(r);
+
+    return has_token(ctx) ? set_number(r, v, ctx->verdict.tier) : none(v);
+}
+
+ngx_int_t expires(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t)
+{
+    auto ctx = decided(r);
+
+    return has_token(ctx) && ctx->verdict.expires
+               ? set_number(r, v, ctx->verdict.expires) : none(v);
+}
+
+ngx_int_t price(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t)
+{
+    auto lcf = static_cast<ngx_http_l402_loc_conf_t *>(
+        ngx_http_get_module_loc_conf(r->main, ngx_http_l402_module));
+    ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
+    ngx_http_l402_ctx_t fresh{};
+
+    if (!lcf->enable) {
+        return none(v);
+    }
+
+    // Asked for before the access phase: nothing to keep it in yet.
+    if (ctx == nullptr || ctx->service.data != lcf->service.data) {
+        ctx = &fresh;
+    }
+
+    return ngx_http_l402_price(r->main, ctx, lcf, false)
+               ? set_number(r, v, static_cast<int64_t>(ctx->price_msat))
+               : none(v);
+}
+
+struct Variable {
+    ngx_str_t                    name;
+    ngx_http_get_variable_pt     get;
+};
+
+Variable variables[] = {
+    { ngx_string("l402_result"), result },
+    { ngx_string("l402_token_id"), token_id },
+    { ngx_string("l402_payment_hash"), payment_hash },
+    { ngx_string("l402_service"), service },
+    { ngx_string("l402_tier"), tier },
+    { ngx_string("l402_price_msat"), price },
+    { ngx_string("l402_expires"), expires },
+};
+
+}  // namespace
+
+ngx_int_t ngx_http_l402_add_variables(ngx_conf_t *cf)
+{
+    for (Variable &variable : variables) {
+        // Not cacheable: a redirect leads to another decision.
+        ngx_http_variable_t *v = ngx_http_add_variable(cf, &variable.name,
+            NGX_HTTP_VAR_NOCACHEABLE);
+
+        if (v == nullptr) {
+            return NGX_ERROR;
+        }
+
+        v->get_handler = variable.get;
+    }
+
+    return NGX_OK;
+}

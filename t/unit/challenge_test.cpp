@@ -1,0 +1,150 @@
+// Minting, and the header field that offers it.
+
+#include "unit.h"
+
+#include <stdexcept>
+
+using namespace unit;
+
+namespace {
+
+void the_minted_caveats_stand_in_their_fixed_order(void **)
+{
+    l402::Terms terms;
+
+    terms.service = "weather";
+    terms.tier = 3;
+    terms.valid_until = now;
+
+    auto caveats = l402::minted_caveats(terms);
+    assert_int_equal(caveats.size(), 2);
+    assert_text(caveats[0], "services=weather:3");
+    assert_text(caveats[1], "weather_valid_until=1700000000");
+}
+
+void a_token_for_ever_has_no_expiry(void **)
+{
+    l402::Terms terms;
+
+    terms.service = "w";
+
+    auto caveats = l402::minted_caveats(terms);
+    assert_int_equal(caveats.size(), 1);
+    assert_text(caveats[0], "services=w:0");
+}
+
+void tiers_are_written_as_numbers(void **)
+{
+    l402::Terms terms;
+
+    terms.service = "w";
+    terms.tier = 255;
+    assert_text(l402::minted_caveats(terms)[0], "services=w:255");
+}
+
+void a_minted_token_commits_to_its_payment_hash(void **)
+{
+    Keys             keys;
+    Token            token(keys);
+    l402::Macaroon   m;
+    l402::Identifier identifier;
+
+    assert_true(l402::parse_macaroon(token.bytes, m));
+    assert_text(m.location.view(), "lsat");
+    assert_int_equal(m.caveat_count, 2);
+    assert_text(m.caveats[0].view(), "services=weather:0");
+    assert_true(l402::parse_identifier(m.identifier.view(), identifier));
+    assert_memory_equal(identifier.payment_hash, token.payment_hash.data(),
+        32);
+    assert_memory_equal(identifier.token_id, token.token_id.data(), 30);
+}
+
+void each_key_mints_with_its_own_root_key_and_hint(void **)
+{
+    Keys keys(std::string(key_1) + "\n" + key_2);
+
+    for (size_t key = 0; key < 2; key++) {
+        Token            token(keys, {"services=weather:0"}, key);
+        l402::Macaroon   m;
+        l402::Identifier identifier;
+        uint8_t          root[32], signature[32];
+
+        assert_true(l402::parse_macaroon(token.bytes, m));
+        assert_true(l402::parse_identifier(m.identifier.view(), identifier));
+        assert_int_equal(keys.hinted_key(identifier.token_id), key);
+
+        keys.root_key(key, m.identifier.view(), root);
+        l402::first_signature(root, m.identifier.view(), signature);
+        l402::extend_signature(signature, "services=weather:0");
+        assert_memory_equal(m.signature, signature, 32);
+    }
+}
+
+l402::Challenge challenge()
+{
+    l402::Challenge c;
+
+    c.token = "AgEEbHNhdA==";
+    c.invoice = "lnbcrt100n1p0";
+    return c;
+}
+
+// The order and the spacing are what deployed clients' patterns match.
+void the_header_is_in_the_order_that_clients_read(void **)
+{
+    assert_text(l402::www_authenticate(challenge(), false),
+        "L402 macaroon=\"AgEEbHNhdA==\", invoice=\"lnbcrt100n1p0\","
+        " version=\"0\", token=\"AgEEbHNhdA==\"");
+}
+
+void the_old_scheme_is_appended_on_request(void **)
+{
+    assert_text(l402::www_authenticate(challenge(), true),
+        "L402 macaroon=\"AgEEbHNhdA==\", invoice=\"lnbcrt100n1p0\","
+        " version=\"0\", token=\"AgEEbHNhdA==\","
+        " LSAT macaroon=\"AgEEbHNhdA==\", invoice=\"lnbcrt100n1p0\"");
+}
+
+void no_invoice_can_write_into_the_header(void **)
+{
+    for (const char *bad : {"lnbc\r\nX: y", "lnbc\n", "lnbc\"", "ln bc",
+             "lnbc\\", "lnbc\x7f", "lnbc\xc3\xa9", "\t"}) {
+        l402::Challenge c = challenge();
+        bool            refused = false;
+
+        c.invoice = bad;
+        try {
+            l402::www_authenticate(c, false);
+        } catch (const std::invalid_argument &) {
+            refused = true;
+        }
+        assert_true(refused);
+    }
+}
+
+void a_refusal_without_an_invoice_names_its_reason(void **)
+{
+    assert_text(l402::www_authenticate_error(l402::Result::malformed),
+        "L402 error=\"malformed\"");
+    assert_text(l402::www_authenticate_error(l402::Result::bad_signature),
+        "L402 error=\"bad_signature\"");
+}
+
+}  // namespace
+
+int main()
+{
+    const CMUnitTest tests[] = {
+        cmocka_unit_test(the_minted_caveats_stand_in_their_fixed_order),
+        cmocka_unit_test(a_token_for_ever_has_no_expiry),
+        cmocka_unit_test(tiers_are_written_as_numbers),
+        cmocka_unit_test(a_minted_token_commits_to_its_payment_hash),
+        cmocka_unit_test(each_key_mints_with_its_own_root_key_and_hint),
+        cmocka_unit_test(the_header_is_in_the_order_that_clients_read),
+        cmocka_unit_test(the_old_scheme_is_appended_on_request),
+        cmocka_unit_test(no_invoice_can_write_into_the_header),
+        cmocka_unit_test(a_refusal_without_an_invoice_names_its_reason),
+    };
+
+    return cmocka_run_group_tests_name("challenge", tests, nullptr, nullptr);
+}
