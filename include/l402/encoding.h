@@ -16,8 +16,9 @@ inline std::string to_hex(const Hash &h) { return to_hex(h.data(), h.size()); }
 
 // Standard or URL-safe alphabet, padded or not. Unused bits must be zero, so
 // that one byte string has one text (but for alphabet and padding).
-// Returns the number of bytes written, at most base64_decoded_max(in.size()),
-// or -1. out may not overlap in.
+// Returns the number of bytes decoded, or -1. out must have room for
+// base64_decoded_max(in.size()), of which more may be written than that,
+// and may not overlap in.
 ptrdiff_t base64_decode(std::string_view in, uint8_t *out) noexcept;
 
 constexpr size_t base64_decoded_max(size_t text) { return text / 4 * 3 + 3; }

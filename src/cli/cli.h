@@ -45,6 +45,7 @@ struct Service {
 
 Service parse_service(const std::string &text);   // "weather:2"
 int64_t parse_duration(const std::string &text);  // "1h30m", "90", seconds
+int64_t parse_time(const std::string &text, const char *option);
 Hash    parse_hash(const std::string &text, const char *option);
 int64_t unix_now();
 

@@ -18,7 +18,8 @@ namespace {
 
 constexpr size_t  max_input = 1 << 20;
 constexpr size_t  max_key_file = 64 * 1024;
-constexpr int64_t max_duration = int64_t(1) << 40;
+constexpr int64_t max_time = 999999999999;  // the year 33658
+constexpr int64_t max_duration = max_time / 2;
 
 struct Descriptor {
     int fd;
@@ -102,9 +103,9 @@ void load_keys(const std::string &path, Keyring &keys)
         throw file_failure(path);
     }
 
-    if (info.st_mode & S_IRWXO) {
-        throw Failure(path + " is open to others than its owner and group;"
-            " run: chmod 600 " + path);
+    if (info.st_mode & (S_IROTH | S_IWOTH)) {
+        throw Failure(path + ": can be read or written by others; run: chmod"
+            " 600 " + path);
     }
 
     std::string text(max_key_file + 1, '\0');
@@ -186,6 +187,18 @@ int64_t parse_duration(const std::string &text)
     }
 
     return total;
+}
+
+int64_t parse_time(const std::string &text, const char *option)
+{
+    int64_t n = parse_whole(text, max_time);
+
+    if (n < 0) {
+        throw Failure(std::string(option) + " \"" + printable(text)
+            + "\": unix seconds, a whole number");
+    }
+
+    return n;
 }
 
 Hash parse_hash(const std::string &text, const char *option)

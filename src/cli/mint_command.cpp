@@ -17,7 +17,7 @@ struct Options {
     std::string              key_file;
     std::string              service;
     std::string              valid_for = "1h";
-    int64_t                  valid_until = 0;
+    std::string              valid_until;
     bool                     no_expiry = false;
     std::string              payment_hash;
     std::string              token_id;
@@ -31,8 +31,9 @@ int64_t expiry(const Options &options)
     if (options.no_expiry) {
         return 0;
     }
-    if (options.valid_until != 0) {
-        return options.valid_until;
+    if (!options.valid_until.empty()) {
+        int64_t until = parse_time(options.valid_until, "--valid-until");
+        return until > 0 ? until : 1;  // 0 would be for ever
     }
     return unix_now() + parse_duration(options.valid_for);
 }
@@ -131,7 +132,7 @@ void add_mint(CLI::App &app, Run &run)
     auto valid_for = command->add_option("--valid-for", o->valid_for,
         "How long from now, as \"30m\", \"1h\", \"30d\" (default 1h)");
     auto valid_until = command->add_option("--valid-until", o->valid_until,
-        "Until when, in unix seconds")->check(CLI::PositiveNumber);
+        "Until when, in unix seconds");
     auto no_expiry = command->add_flag("--no-expiry", o->no_expiry,
         "For ever");
     valid_for->excludes(valid_until)->excludes(no_expiry);

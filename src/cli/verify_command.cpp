@@ -16,7 +16,7 @@ struct Options {
     std::string key_file;
     std::string service;
     std::string credential = "-";
-    int64_t     now = -1;
+    std::string now;
     bool        refuse_unknown_caveats = false;
     bool        json = false;
 };
@@ -63,7 +63,8 @@ int verify_credential(const Options &options)
 
     facts.service = service.name;
     facts.tier = service.tier;
-    facts.now = options.now >= 0 ? options.now : unix_now();
+    facts.now = options.now.empty() ? unix_now()
+                                    : parse_time(options.now, "--now");
     facts.refuse_unknown_caveats = options.refuse_unknown_caveats;
 
     Verdict verdict;
@@ -91,8 +92,7 @@ void add_verify(CLI::App &app, Run &run)
     command->add_option("--service", o->service,
         "What the location needs: name[:tier]")->required();
     command->add_option("--now", o->now,
-        "Decide as of this time, in unix seconds (default: now)")
-        ->check(CLI::NonNegativeNumber);
+        "Decide as of this time, in unix seconds (default: now)");
     command->add_flag("--refuse-unknown-caveats", o->refuse_unknown_caveats,
         "As a location with \"l402_unknown_caveats refuse\"");
     command->add_flag("--json", o->json, "Print an object instead of a word");

@@ -22,22 +22,39 @@ bool split_caveat(std::string_view caveat, std::string_view &condition,
     return true;
 }
 
+namespace {
+
+struct NameCharacters {
+    bool good[256];
+};
+
+constexpr NameCharacters make_name_characters()
+{
+    NameCharacters n{};
+
+    for (char c :
+        std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789_-"))
+    {
+        n.good[static_cast<uint8_t>(c)] = true;
+    }
+
+    return n;
+}
+
+constexpr NameCharacters name_characters = make_name_characters();
+
+}  // namespace
+
 bool is_service_name(std::string_view name) noexcept
 {
-    if (name.empty() || name.size() > max_name) {
-        return false;
+    bool good = !name.empty() && name.size() <= max_name;
+
+    for (size_t i = 0; good && i < name.size(); i++) {
+        good = name_characters.good[static_cast<uint8_t>(name[i])];
     }
 
-    for (char c : name) {
-        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-                    || (c >= '0' && c <= '9') || c == '_' || c == '-';
-
-        if (!good) {
-            return false;
-        }
-    }
-
-    return true;
+    return good;
 }
 
 bool parse_number(std::string_view text, int64_t &value) noexcept
@@ -116,17 +133,20 @@ bool is_service_item(std::string_view item) noexcept
     return parse_service(item, name, tier);
 }
 
-// Bounded by max_list_items on either side.
+// In a list that is well-formed.
 bool service_in(std::string_view list, std::string_view name,
     uint8_t &tier) noexcept
 {
     bool found = false;
 
     while (!list.empty()) {
-        std::string_view n;
+        std::string_view item = next_item(list), n;
         uint8_t t;
 
-        if (parse_service(next_item(list), n, t) && n == name) {
+        if (item.size() > name.size() && item[name.size()] == ':'
+            && item.substr(0, name.size()) == name
+            && parse_service(item, n, t))
+        {
             // Named twice: the lower one, so that nothing is gained by it.
             tier = found && tier < t ? tier : t;
             found = true;

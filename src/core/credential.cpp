@@ -1,13 +1,10 @@
 #include "l402/credential.h"
 
+#include <cstring>
+
 namespace l402 {
 
 namespace {
-
-char lower(char c) noexcept
-{
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
 
 bool is_space(char c) noexcept
 {
@@ -32,11 +29,16 @@ bool take_scheme(std::string_view &text) noexcept
         return false;
     }
 
-    char name[4] = {lower(text[0]), lower(text[1]), lower(text[2]),
-        lower(text[3])};
-    std::string_view scheme(name, 4);
+    // Letters in either case; the digits as they are.
+    uint32_t name;
 
-    if (scheme != "l402" && scheme != "lsat") {
+    std::memcpy(&name, text.data(), 4);
+    name |= 0x20202020;
+
+    bool is_l402 = std::memcmp(&name, "l402", 4) == 0
+                   && std::memcmp(text.data() + 1, "402", 3) == 0;
+
+    if (!is_l402 && std::memcmp(&name, "lsat", 4) != 0) {
         return false;
     }
 
@@ -74,14 +76,14 @@ bool parse_credential(std::string_view text, Credential &out) noexcept
     // A deployed client stores "L402 T:p" and sends "L402 " in front of it.
     (void) take_scheme(text);
 
-    size_t colon = text.rfind(':');
-
-    if (colon == text.npos || text.size() - colon - 1 != 64) {
+    // Neither a macaroon's nor a preimage's alphabet has a colon: it stands
+    // before the last 64 characters or nowhere.
+    if (text.size() < 1 + 64 || text[text.size() - 65] != ':') {
         return false;
     }
 
-    out.preimage = {text.data() + colon + 1, 64};
-    text = text.substr(0, colon);
+    out.preimage = {text.data() + text.size() - 64, 64};
+    text.remove_suffix(65);
 
     for ( ;; ) {
         size_t comma = text.find(',');

@@ -1,47 +1,79 @@
 #include "l402/encoding.h"
 
+#include "base64_avx2.h"
+
+#include <cstring>
+
 namespace l402 {
 
 namespace {
 
-constexpr uint8_t none = 0xff;
-
-struct Tables {
-    uint8_t hex[256];
-    uint8_t base64[256];
-};
+constexpr uint16_t no_digit = 0xff00;
+constexpr uint32_t no_letter = 0xff000000;
 
 constexpr char base64_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+// Digits and letters stand ready shifted for each place in their group: ORs
+// make the bytes, and any bit above them is a letter that is none.
+struct Tables {
+    uint16_t hex[2][256];
+    uint32_t base64[4][256];
+};
+
+constexpr void set_letter(Tables &t, char letter, uint32_t value)
+{
+    for (int place = 0; place < 4; place++) {
+        t.base64[place][static_cast<uint8_t>(letter)] =
+            value << (18 - 6 * place);
+    }
+}
+
+constexpr void set_digit(Tables &t, int digit, int value)
+{
+    t.hex[0][digit] = static_cast<uint16_t>(value << 4);
+    t.hex[1][digit] = static_cast<uint16_t>(value);
+}
 
 constexpr Tables make_tables()
 {
     Tables t{};
 
     for (int i = 0; i < 256; i++) {
-        t.hex[i] = t.base64[i] = none;
+        t.hex[0][i] = t.hex[1][i] = no_digit;
+
+        for (int place = 0; place < 4; place++) {
+            t.base64[place][i] = no_letter;
+        }
     }
 
-    for (int i = 0; i < 64; i++) {
-        t.base64[static_cast<uint8_t>(base64_alphabet[i])] =
-            static_cast<uint8_t>(i);
+    for (uint32_t i = 0; i < 64; i++) {
+        set_letter(t, base64_alphabet[i], i);
     }
 
-    t.base64[static_cast<uint8_t>('-')] = 62;
-    t.base64[static_cast<uint8_t>('_')] = 63;
+    set_letter(t, '-', 62);
+    set_letter(t, '_', 63);
 
     for (int i = 0; i < 10; i++) {
-        t.hex['0' + i] = static_cast<uint8_t>(i);
+        set_digit(t, '0' + i, i);
     }
 
     for (int i = 0; i < 6; i++) {
-        t.hex['a' + i] = t.hex['A' + i] = static_cast<uint8_t>(10 + i);
+        set_digit(t, 'a' + i, 10 + i);
+        set_digit(t, 'A' + i, 10 + i);
     }
 
     return t;
 }
 
 constexpr Tables tables = make_tables();
+
+// Writes four bytes, of which the last is no part of the group.
+inline void store_group(uint8_t *out, uint32_t group)
+{
+    group = __builtin_bswap32(group << 8);
+    std::memcpy(out, &group, 4);
+}
 
 }  // namespace
 
@@ -52,16 +84,17 @@ bool hex_decode(std::string_view in, uint8_t *out) noexcept
     }
 
     auto p = reinterpret_cast<const uint8_t *>(in.data());
-    unsigned bad = 0;
+    auto end = p + in.size();
+    unsigned seen = 0;
 
-    for (size_t i = 0; i < in.size(); i += 2) {
-        unsigned high = tables.hex[p[i]], low = tables.hex[p[i + 1]];
+    for ( /* void */ ; p < end; p += 2) {
+        unsigned byte = tables.hex[0][p[0]] | tables.hex[1][p[1]];
 
-        bad |= high | low;
-        *out++ = static_cast<uint8_t>(high << 4 | low);
+        seen |= byte;
+        *out++ = static_cast<uint8_t>(byte);
     }
 
-    return (bad & 0xf0) == 0;
+    return (seen & no_digit) == 0;
 }
 
 void hex_encode(const uint8_t *in, size_t size, char *out) noexcept
@@ -94,17 +127,18 @@ ptrdiff_t base64_decode(std::string_view in, uint8_t *out) noexcept
     auto p = reinterpret_cast<const uint8_t *>(in.data());
     auto end = p + in.size() / 4 * 4;
     uint8_t *start = out;
-    unsigned bad = 0;
+    uint32_t seen = 0;
+    const auto &t = tables.base64;
 
-    for ( /* void */ ; p < end; p += 4) {
-        unsigned a = tables.base64[p[0]], b = tables.base64[p[1]],
-                 c = tables.base64[p[2]], d = tables.base64[p[3]];
-        unsigned group = a << 18 | b << 12 | c << 6 | d;
+    if (!base64_decode_blocks(p, end, out)) {
+        return -1;
+    }
 
-        bad |= a | b | c | d;
-        *out++ = static_cast<uint8_t>(group >> 16);
-        *out++ = static_cast<uint8_t>(group >> 8);
-        *out++ = static_cast<uint8_t>(group);
+    for ( /* void */ ; p < end; p += 4, out += 3) {
+        uint32_t group = t[0][p[0]] | t[1][p[1]] | t[2][p[2]] | t[3][p[3]];
+
+        seen |= group;
+        store_group(out, group);
     }
 
     size_t rest = in.size() % 4;
@@ -114,24 +148,23 @@ ptrdiff_t base64_decode(std::string_view in, uint8_t *out) noexcept
     }
 
     if (rest) {
-        unsigned a = tables.base64[p[0]], b = tables.base64[p[1]],
-                 c = rest == 3 ? tables.base64[p[2]] : 0;
-
-        bad |= a | b | c;
+        uint32_t group = t[0][p[0]] | t[1][p[1]]
+                         | (rest == 3 ? t[2][p[2]] : 0);
 
         // One byte string, one text: bits that say nothing must be zero.
-        if (rest == 2 ? b & 15 : c & 3) {
+        if (group & (rest == 2 ? 0xffff : 0xff)) {
             return -1;
         }
 
-        *out++ = static_cast<uint8_t>(a << 2 | b >> 4);
+        seen |= group;
+        *out++ = static_cast<uint8_t>(group >> 16);
 
         if (rest == 3) {
-            *out++ = static_cast<uint8_t>(b << 4 | c >> 2);
+            *out++ = static_cast<uint8_t>(group >> 8);
         }
     }
 
-    return bad & 0xc0 ? -1 : out - start;
+    return seen & no_letter ? -1 : out - start;
 }
 
 std::string base64_encode(std::string_view in)

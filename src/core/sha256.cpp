@@ -21,6 +21,8 @@ constexpr uint32_t initial[8] = {
     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 };
 
+typedef uint32_t Words __attribute__((vector_size(16)));
+
 // OpenSSL's context begins with the eight state words, and its block function
 // touches nothing else.
 struct Compressor {
@@ -33,11 +35,29 @@ struct Compressor {
 
     void block(const uint8_t *data) noexcept { SHA256_Transform(&ctx, data); }
 
+    // The first block of a MAC with a key of half a block.
+    void pad_block(const uint8_t key[32], uint8_t pad) noexcept
+    {
+        uint8_t padded[block_size];
+
+        for (size_t i = 0; i < 32; i++) {
+            padded[i] = key[i] ^ pad;
+        }
+
+        std::memset(padded + 32, pad, 32);
+        block(padded);
+    }
+
+    // By 16 bytes, as the block function will read it: smaller stores would
+    // make it wait for them.
     void write(uint8_t out[32]) const noexcept
     {
-        for (int i = 0; i < 8; i++) {
-            uint32_t word = __builtin_bswap32(static_cast<uint32_t>(ctx.h[i]));
-            std::memcpy(out + 4 * i, &word, 4);
+        for (int half = 0; half < 2; half++) {
+            Words w;
+
+            std::memcpy(&w, ctx.h + 4 * half, sizeof(w));
+            w = w << 24 | (w << 8 & 0xff0000) | (w >> 8 & 0xff00) | w >> 24;
+            std::memcpy(out + 16 * half, &w, sizeof(w));
         }
     }
 
@@ -45,30 +65,42 @@ struct Compressor {
     void finish(const uint8_t *data, size_t size, uint64_t before,
         uint8_t out[32]) noexcept
     {
-        uint64_t bits = (before + size) * 8;
+        uint64_t bits = __builtin_bswap64((before + size) * 8);
 
-        while (size >= block_size) {
+        for ( /* void */ ; size >= block_size; size -= block_size) {
             block(data);
             data += block_size;
-            size -= block_size;
         }
 
-        uint8_t last[2 * block_size];
-        size_t padded = size < block_size - 8 ? block_size : 2 * block_size;
+        // Cleared whole: a fixed size costs less than the exact one.
+        uint8_t last[block_size] = {};
 
         if (size) {
             std::memcpy(last, data, size);
         }
 
         last[size] = 0x80;
-        std::memset(last + size + 1, 0, padded - size - 1 - 8);
-        bits = __builtin_bswap64(bits);
-        std::memcpy(last + padded - 8, &bits, 8);
 
-        for (size_t at = 0; at < padded; at += block_size) {
-            block(last + at);
+        if (size >= block_size - 8) {
+            block(last);
+            std::memset(last, 0, sizeof(last));
         }
 
+        std::memcpy(last + block_size - 8, &bits, 8);
+        block(last);
+        write(out);
+    }
+
+    // The same for a hash after one block: the second half of every HMAC.
+    void finish_hash(const uint8_t hash[32], uint8_t out[32]) noexcept
+    {
+        uint8_t last[block_size] = {};
+
+        std::memcpy(last, hash, 32);
+        last[32] = 0x80;
+        last[62] = (block_size + 32) * 8 >> 8;
+        last[63] = (block_size + 32) * 8 & 0xff;
+        block(last);
         write(out);
     }
 };
@@ -123,36 +155,44 @@ void hmac(const HmacKey &key, const void *data, size_t size,
     inner.finish(static_cast<const uint8_t *>(data), size, block_size, hash);
 
     Compressor outer(key.outer.h);
-    outer.finish(hash, sizeof(hash), block_size, out);
+    outer.finish_hash(hash, out);
 }
 
 void hmac(const uint8_t key[32], const void *data, size_t size,
     uint8_t out[32]) noexcept
 {
-    HmacKey prepared;
+    uint8_t hash[32];
 
-    hmac_prepare(key, 32, prepared);
-    hmac(prepared, data, size, out);
+    Compressor inner(initial);
+    inner.pad_block(key, 0x36);
+    inner.finish(static_cast<const uint8_t *>(data), size, block_size, hash);
+
+    Compressor outer(initial);
+    outer.pad_block(key, 0x5c);
+    outer.finish_hash(hash, out);
 }
 
 bool equal_constant_time(const void *a, const void *b, size_t size) noexcept
 {
     auto x = static_cast<const uint8_t *>(a);
     auto y = static_cast<const uint8_t *>(b);
+    Words wide{};
     uint64_t difference = 0;
 
     // By words: sodium_memcmp goes byte by byte.
-    for ( /* void */ ; size >= 8; size -= 8, x += 8, y += 8) {
-        uint64_t p, q;
+    for ( /* void */ ; size >= 16; size -= 16, x += 16, y += 16) {
+        Words p, q;
 
-        std::memcpy(&p, x, 8);
-        std::memcpy(&q, y, 8);
-        difference |= p ^ q;
+        std::memcpy(&p, x, 16);
+        std::memcpy(&q, y, 16);
+        wide |= p ^ q;
     }
 
     for ( /* void */ ; size; size--) {
         difference |= static_cast<uint64_t>(*x++ ^ *y++);
     }
+
+    difference |= wide[0] | wide[1] | wide[2] | wide[3];
 
     // Keeps the compiler from turning the loop into an early exit.
     __asm__ volatile("" : "+r"(difference));

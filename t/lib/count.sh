@@ -37,13 +37,21 @@ count_tap() {
     grep -aE '^not ok |^Bail out!' "$log" | head -n 20 | sed 's/^/      /'
 }
 
-# node --test, with its TAP reporter: the closing "# pass N" lines.
+# node --test, with its TAP reporter. Neither a suite nor a file is a test.
 count_node() {
     local name=$1 status=$2 log=$3
     count_run "$name" "$status" \
-        $(awk '/^# pass / { passed += $3 }
-               /^# (fail|cancelled|skipped|todo) / { failed += $3 }
-               END { print passed + 0, failed + 0 }' "$log") "$log"
+        $(awk 'function settle() {
+                   if (line ~ /^ *ok / && line !~ /# (SKIP|TODO)/) passed++
+                   else if (line != "") failed++
+                   line = ""
+               }
+               /^ *(ok|not ok) [0-9]+ - / {
+                   settle()
+                   if ($0 !~ /\.test\.mjs$/) line = $0
+               }
+               /^ *type: .suite/ { line = "" }
+               END { settle(); print passed + 0, failed + 0 }' "$log") "$log"
     grep -aE '^ *not ok ' "$log" | head -n 20 | sed 's/^/      /'
 }
 

@@ -24,7 +24,9 @@ suite_unit() {
         tree=$build/sanitize/core
         quietly "$log" cmake -B "$tree" -S "$repo" -DL402_SANITIZE=ON \
                 -DL402_MODULE=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+                -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-g -O1" \
             && quietly "$log" cmake --build "$tree" -j "$(nproc)" \
+                --target unit_tests \
             || { count 0 1; return; }
     fi
     [ -z "$only" ] || filter="^$(basename "$only" .cpp)\$"
@@ -77,6 +79,7 @@ suite_fuzz() {
 
     CC=clang CXX=clang++ quietly "$log" cmake -B "$tree" -S "$repo" \
             -DL402_FUZZ=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+            -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-g -O1" \
         && quietly "$log" cmake --build "$tree" -j "$(nproc)" \
         || { count 0 1; return; }
 

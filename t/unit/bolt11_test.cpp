@@ -164,18 +164,29 @@ void every_truncation_is_refused(void **)
     assert_true(!reason(good + std::string(1, '\0')).empty());
 }
 
+void a_timestamp_and_a_signature_must_fit(void **)
+{
+    for (size_t words = 0; words < 7 + 104; words++) {
+        assert_string_equal(reason(bech32("lnbc", Words(words, 0))).c_str(),
+            "it is too short");
+    }
+
+    assert_string_equal(reason(bech32("lnbc", Words(7 + 104, 0))).c_str(),
+        "its signature is wrong");
+}
+
 void a_text_beyond_the_limit_is_refused(void **)
 {
     InvoiceMaker maker = usual();
 
     while (maker.fields.size() < 7000) {
-        maker.field(31, l402_test::Words(1000, 1));
+        maker.field(31, Words(1000, 1));
     }
 
     accepts(maker);
 
     for (int i = 0; i < 2; i++) {
-        maker.field(31, l402_test::Words(1000, 1));
+        maker.field(31, Words(1000, 1));
     }
 
     refuses(maker, "it is longer than 8192 characters");
@@ -281,6 +292,7 @@ int main()
         cmocka_unit_test(every_well_encoded_but_unusable_vector_is_refused),
         cmocka_unit_test(every_changed_character_is_found_by_the_checksum),
         cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(a_timestamp_and_a_signature_must_fit),
         cmocka_unit_test(a_text_beyond_the_limit_is_refused),
         cmocka_unit_test(networks_are_told_apart),
         cmocka_unit_test(network_names_are_read_back),

@@ -42,8 +42,9 @@ void the_vectors_parse_into_their_parts(void **)
     assert_true(vectors()["tokens"].size() >= 8);
 
     for (const json &t : vectors()["tokens"]) {
-        std::string    bytes = from_base64(t["token_base64"].get<std::string>());
         l402::Macaroon m;
+        std::string    bytes = from_base64(
+            t["token_base64"].get<std::string>());
 
         print_message("# %s\n", t["name"].get<std::string>().c_str());
         assert_true(l402::parse_macaroon(bytes, m));

@@ -77,7 +77,7 @@ void the_rfc_4231_cases_hold(void **)
         "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
 }
 
-void every_length_of_message_and_key_is_as_libsodium_has_it(void **)
+void every_message_and_key_size_is_as_libsodium_has_it(void **)
 {
     Random random;
 
@@ -147,7 +147,7 @@ int main()
         cmocka_unit_test(
             every_length_around_the_blocks_hashes_as_libsodium_does),
         cmocka_unit_test(the_rfc_4231_cases_hold),
-        cmocka_unit_test(every_length_of_message_and_key_is_as_libsodium_has_it),
+        cmocka_unit_test(every_message_and_key_size_is_as_libsodium_has_it),
         cmocka_unit_test(the_output_may_lie_over_the_message_or_the_key),
         cmocka_unit_test(equality_sees_every_bit),
         cmocka_unit_test(wipe_leaves_zeros_and_stops_at_the_end),

@@ -1,0 +1,54 @@
+"""bench/run's figures, one after the other, and the table at the end."""
+
+import argparse
+import traceback
+
+import core
+import gate
+from cores import client_core, worker_core
+from report import Report
+
+figures = {
+    'one-token': gate.one_token,
+    'many-tokens': gate.many_tokens,
+    'auth-request': gate.auth_request,
+    'forged': gate.forged,
+    'compressions': core.compressions,
+    'instructions': core.instructions,
+    'allocations': core.allocations,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog='bench/run', description='Measures the figures of the README.')
+    parser.add_argument('--quick', action='store_true',
+                        help='few rounds: to see that all works')
+    parser.add_argument('figure', nargs='*', help=', '.join(figures))
+    options = parser.parse_args()
+    for name in options.figure:
+        if name not in figures:
+            parser.error(f'no figure {name}: there are {", ".join(figures)}')
+
+    if worker_core == client_core:
+        print('one core only: worker and client share it, and rates say '
+              'little; CPU times still do')
+
+    report = Report()
+    failed = 0
+    for name in options.figure or figures:
+        print(f'== {name}', flush=True)
+        try:
+            figures[name](report, options.quick)
+        except Exception:
+            traceback.print_exc()
+            failed += 1
+
+    print('\n' + report.table())
+    if report.missed:
+        print(f'\n{report.missed} missed')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
