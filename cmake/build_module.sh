@@ -93,4 +93,9 @@ MAKEFLAGS="" make -s -C "$work/src" -f objs/Makefile -j "$(nproc)" modules \
 
 # Warnings are errors of nginx's makefile, so there is nothing else to show.
 built=$work/src/objs/ngx_http_l402_module.so
-cmp -s "$built" "$output" || cp "$built" "$output"
+# Moved into place: an nginx that runs has the old file mapped, and would crash
+# if its contents changed.
+if ! cmp -s "$built" "$output"; then
+    cp "$built" "$output.new"
+    mv "$output.new" "$output"
+fi

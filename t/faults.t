@@ -96,7 +96,8 @@ run_tests();
 __DATA__
 
 === TEST 1: each fault
---- http_config eval: fault('s429') . fault('redirect') . fault('wrongtype') . fault('array')
+--- http_config eval
+fault('s429') . fault('redirect') . fault('wrongtype') . fault('array')
 --- config eval: main::locations(map { "fault_$_->[0]" } @main::faults)
 --- script
 for (@main::faults) {
@@ -266,7 +267,8 @@ like((errors())[-1], qr/\(the one before \d+ times more\)/,
 
 
 === TEST 10: after each fault, the connections to the node are good ones
---- config eval: main::locations(map { "fault_$_" } qw(half s500 garbage slow50))
+--- config eval
+main::locations(map { "fault_$_" } qw(half s500 garbage slow50))
 --- script
 for (1 .. 3) {
     is(connection()->get("/fault_$_/")->{status}, 503, "$name - $_")

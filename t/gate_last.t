@@ -147,13 +147,13 @@ is($c->get('/weather/?a=b')->{status}, 402, "$name - and there is the gate");
 
 === TEST 5: that of a folder among files is not
 --- config
-    location / { l402 weather; l402_price 10sat; }
+    location /top { l402 weather; l402_price 10sat; }
 --- user_files
->>> folder/a.txt
+>>> top/folder/a.txt
 secret
 --- script
-is(main::status_of('/folder'), 402, "$name - unpaid");
-is(main::status_of('/folder', @main::paid), 301, "$name - paid");
+is(main::status_of('/top/folder'), 402, "$name - unpaid");
+is(main::status_of('/top/folder', @main::paid), 301, "$name - paid");
 --- invoices: 1
 
 
@@ -256,7 +256,8 @@ is($ask->('DELETE', '/all/', @main::paid), 200, "$name - paid");
 
 === TEST 9: a broken request is nginx's affair, and costs nothing
 --- config
-    location / { l402 weather; l402_price 10sat; }
+    l402 weather;
+    l402_price 10sat;
 --- script
 for ("GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
      "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: L402 a:b\r\n"

@@ -38,7 +38,7 @@ sub nghttp ($path, @more) {
             my ($id, $rest) = ($2, $3);
             if ($id && $rest =~ /^([:\w-]+): (.*)/) {
                 $r{headers}{$1} = $2;
-            } elsif ($rest =~ /^(HEADERS|DATA|RST_STREAM) frame.*flags=0x(\w+)/) {
+            } elsif ($rest =~ /^(HEADERS|DATA) frame.*flags=0x(\w+)/) {
                 push $r{frames}->@*, $1;
                 $r{flags} = hex $2;
             }

@@ -113,14 +113,20 @@ std::string_view without_spaces_around(std::string_view text)
     return text.substr(first, text.find_last_not_of(spaces) - first + 1);
 }
 
-bool is_printable(std::string_view text)
+// A macaroon pasted in base64, as some tools print it. lnd's own files are V2,
+// whose first byte is 2.
+bool is_base64_macaroon(std::string_view text, std::string &bytes)
 {
-    for (char c : text) {
-        if ((c < ' ' || c > '~') && c != '\n' && c != '\r' && c != '\t') {
-            return false;
-        }
+    bytes.resize(base64_decoded_max(text.size()));
+
+    ptrdiff_t size = base64_decode(text,
+        reinterpret_cast<uint8_t *>(bytes.data()));
+
+    if (size < 1 || bytes[0] != 2) {
+        return false;
     }
 
+    bytes.resize(static_cast<size_t>(size));
     return true;
 }
 
@@ -130,13 +136,13 @@ bool read_credential(std::string_view file, std::string &credential,
     std::string_view text = without_spaces_around(file);
 
     if (text.empty()) {
-        error = "is empty: lnd's macaroon is right, as it is or in hex";
+        error = "is empty: lnd's macaroon is right, as it is, in hex or in base64";
         return false;
     }
 
     if (file.size() > max_credential_file) {
         error = "has more than 8192 bytes: "
-                "lnd's macaroon is right, as it is or in hex";
+                "lnd's macaroon is right, as it is, in hex or in base64";
         return false;
     }
 
@@ -147,15 +153,10 @@ bool read_credential(std::string_view file, std::string &credential,
         return true;
     }
 
-    // A macaroon has a signature of 32 bytes: it is never text.
-    if (is_printable(file)) {
-        error = "is text but not hex: "
-                "lnd's macaroon is right, as it is or in hex";
-        return false;
-    }
+    std::string_view binary = is_base64_macaroon(text, bytes) ? bytes : file;
 
-    credential = to_hex(reinterpret_cast<const uint8_t *>(file.data()),
-        file.size());
+    credential = to_hex(reinterpret_cast<const uint8_t *>(binary.data()),
+        binary.size());
     return true;
 }
 

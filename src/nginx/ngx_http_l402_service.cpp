@@ -82,8 +82,14 @@ char *set_url(ngx_conf_t *cf, Block &block, ngx_str_t *value)
     if (!l402::parse_service_url(ngx_http_l402_view(*value), endpoint.url,
             what))
     {
+        // What stands before an "@" is a password.
+        static ngx_str_t hidden = ngx_string("***");
+        bool secret = ngx_http_l402_view(*value).find('@')
+                      != std::string_view::npos;
+
         return error(cf, "invalid value \"%V\" in \"url\" of "
-            "l402_invoice_service: %s", value, what.c_str());
+            "l402_invoice_service: %s", secret ? &hidden : value,
+            what.c_str());
     }
 
     if (endpoint.url.unix_socket.empty() && !endpoint.url.host_is_address) {
