@@ -221,6 +221,11 @@ all_refused($name, ['bad_preimage'], $of, list(
     "\0" x 32, "\xff" x 32, scalar reverse($good), ~.$good,
     pack('H*', $m->{payment_hash}), pack('H*', $m->{token_id}),
     $m->{signature}));
+# Signed by us, for a hash that differs in one bit.
+all_refused("$name, nearly", ['bad_preimage'], sub ($hash) {
+    'Authorization: ' . credential(tier => 1, preimage => $m->{preimage},
+        payment_hash => unpack 'H*', $hash)
+}, flips(pack 'H*', $m->{payment_hash}));
 --- invoices: 0
 --- backend: 1
 

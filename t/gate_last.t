@@ -216,9 +216,8 @@ for my $status (200, 201, 204, 206, 301, 302, 304, 404, 500) {
 }
 is(main::status_of('/static/a.txt', @main::paid, 'Range: bytes=0-2'), 206,
    "$name - a range");
-is(main::status_of('/static/a.txt', @main::paid,
-   'If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT', 'If-None-Match: *'),
-   304, "$name - not modified");
+is(main::status_of('/static/a.txt', @main::paid, 'If-None-Match: *'), 304,
+   "$name - not modified");
 is(main::status_of('/static/none', @main::paid), 404, "$name - missing");
 --- invoices: 0
 --- backend: 9

@@ -25,6 +25,9 @@ enum class CredentialField : uint8_t {
 // Is this Authorization value ours (scheme L402 or LSAT, any case)?
 bool is_l402_scheme(std::string_view authorization) noexcept;
 
+// The same, and where it is, leaves what stands behind the scheme.
+bool take_l402_scheme(std::string_view &authorization) noexcept;
+
 // An Authorization value taken apart, not yet decoded. Points into the value.
 struct Credential {
     Slice  macaroons[max_macaroons];  // base64
@@ -32,7 +35,11 @@ struct Credential {
     Slice  preimage;                  // 64 hex digits, not yet checked
 };
 
-// False: malformed (no macaroon or no preimage can be read out of it).
+// False: malformed (no macaroon or no preimage can be read out of it), or of
+// another scheme.
 bool parse_credential(std::string_view authorization, Credential &out) noexcept;
+
+// The same for what stands behind the scheme.
+bool parse_credential_text(std::string_view text, Credential &out) noexcept;
 
 }  // namespace l402

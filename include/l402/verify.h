@@ -35,9 +35,9 @@ struct Verdict {
 void verify(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
     Verdict &out) noexcept;
 
-// The caveats alone, for a macaroon whose signature and preimage are known to
-// be good. Fills in tier and expires.
-Result check_caveats(const Macaroon &macaroon, const Facts &facts,
+// The caveats alone, of a macaroon whose signature and preimage are known to be
+// good. Fills in tier and expires.
+Result check_caveats(const Slice *caveats, size_t count, const Facts &facts,
     const uint8_t preimage[32], Verdict &out) noexcept;
 
 }  // namespace l402

@@ -50,8 +50,8 @@ bool is_service_name(std::string_view name) noexcept
 {
     bool good = !name.empty() && name.size() <= max_name;
 
-    for (size_t i = 0; good && i < name.size(); i++) {
-        good = name_characters.good[static_cast<uint8_t>(name[i])];
+    for (char c : name) {
+        good &= name_characters.good[static_cast<uint8_t>(c)];
     }
 
     return good;
@@ -63,16 +63,19 @@ bool parse_number(std::string_view text, int64_t &value) noexcept
         return false;
     }
 
-    value = 0;
+    uint64_t number = 0;
 
     for (char c : text) {
-        if (c < '0' || c > '9') {
+        unsigned digit = static_cast<unsigned char>(c) - unsigned('0');
+
+        if (digit > 9) {
             return false;
         }
 
-        value = value * 10 + (c - '0');
+        number = number * 10 + digit;
     }
 
+    value = static_cast<int64_t>(number);
     return true;
 }
 
@@ -125,45 +128,42 @@ bool is_list(std::string_view list, ItemIsGood good) noexcept
     return true;
 }
 
-bool is_service_item(std::string_view item) noexcept
-{
-    std::string_view name;
-    uint8_t tier;
+// One pass over "name:tier,...": is it well-formed, and what does it say of
+// `service`? A name that stands twice has its lower tier, so that nothing is
+// gained by it.
+struct ServiceList {
+    bool    has_service = false;
+    uint8_t tier = 0;
 
-    return parse_service(item, name, tier);
-}
+    bool read(std::string_view list, std::string_view service) noexcept
+    {
+        return is_list(list, [&](std::string_view item) {
+            std::string_view name;
+            uint8_t t;
 
-// In a list that is well-formed.
-bool service_in(std::string_view list, std::string_view name,
-    uint8_t &tier) noexcept
-{
-    bool found = false;
+            if (!parse_service(item, name, t)) {
+                return false;
+            }
 
-    while (!list.empty()) {
-        std::string_view item = next_item(list), n;
-        uint8_t t;
+            if (name == service) {
+                tier = has_service && tier < t ? tier : t;
+                has_service = true;
+            }
 
-        if (item.size() > name.size() && item[name.size()] == ':'
-            && item.substr(0, name.size()) == name
-            && parse_service(item, n, t))
-        {
-            // Named twice: the lower one, so that nothing is gained by it.
-            tier = found && tier < t ? tier : t;
-            found = true;
-        }
+            return true;
+        });
     }
-
-    return found;
-}
+};
 
 bool services_narrow(std::string_view before, std::string_view after) noexcept
 {
     while (!after.empty()) {
         std::string_view name;
-        uint8_t tier, had;
+        uint8_t tier;
+        ServiceList had;
 
         if (!parse_service(next_item(after), name, tier)
-            || !service_in(before, name, had) || tier > had)
+            || !had.read(before, name) || !had.has_service || tier > had.tier)
         {
             return false;
         }
@@ -219,6 +219,7 @@ struct Checker {
 
     bool             has_services = false;
     std::string_view services{};
+    ServiceList      last_services{};
     bool             has_capabilities = false;
     std::string_view capabilities{};
     Falling          service_valid_until{};
@@ -264,12 +265,15 @@ bool Checker::check_own(std::string_view name, std::string_view value,
 bool Checker::check(std::string_view condition, std::string_view value) noexcept
 {
     if (condition == "services") {
-        if (!is_list(value, is_service_item)
+        ServiceList list;
+
+        if (!list.read(value, facts.service)
             || (has_services && !services_narrow(services, value)))
         {
             return false;
         }
 
+        last_services = list;
         has_services = true;
         services = value;
         return true;
@@ -314,19 +318,15 @@ void lower_expiry(int64_t &expires, const Falling &limit) noexcept
 
 }  // namespace
 
-Result check_caveats(const Macaroon &macaroon, const Facts &facts,
+Result check_caveats(const Slice *caveats, size_t count, const Facts &facts,
     const uint8_t preimage[32], Verdict &out) noexcept
 {
-    if (macaroon.third_party) {
-        return Result::caveat_refused;
-    }
-
     Checker checker{facts, preimage};
 
-    for (size_t i = 0; i < macaroon.caveat_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         std::string_view condition, value;
 
-        if (split_caveat(macaroon.caveats[i].view(), condition, value)) {
+        if (split_caveat(caveats[i].view(), condition, value)) {
             if (!checker.check(condition, value)) {
                 return Result::caveat_refused;
             }
@@ -340,11 +340,11 @@ Result check_caveats(const Macaroon &macaroon, const Facts &facts,
     lower_expiry(out.expires, checker.service_valid_until);
     lower_expiry(out.expires, checker.valid_until);
 
-    if (!checker.has_services
-        || !service_in(checker.services, facts.service, out.tier))
-    {
+    if (!checker.last_services.has_service) {
         return Result::wrong_service;
     }
+
+    out.tier = checker.last_services.tier;
 
     if (out.expires != 0 && facts.now >= out.expires) {
         return Result::expired;

@@ -53,28 +53,37 @@ bool take_scheme(std::string_view &text) noexcept
 
 }  // namespace
 
-bool is_l402_scheme(std::string_view authorization) noexcept
+bool take_l402_scheme(std::string_view &authorization) noexcept
 {
     trim(authorization);
-    return take_scheme(authorization);
+
+    if (!take_scheme(authorization)) {
+        return false;
+    }
+
+    // A deployed client stores "L402 T:p" and sends "L402 " in front of it.
+    (void) take_scheme(authorization);
+    return true;
+}
+
+bool is_l402_scheme(std::string_view authorization) noexcept
+{
+    return take_l402_scheme(authorization);
 }
 
 bool parse_credential(std::string_view text, Credential &out) noexcept
+{
+    return text.size() <= max_credential_size && take_l402_scheme(text)
+           && parse_credential_text(text, out);
+}
+
+bool parse_credential_text(std::string_view text, Credential &out) noexcept
 {
     out.macaroon_count = 0;
 
     if (text.size() > max_credential_size) {
         return false;
     }
-
-    trim(text);
-
-    if (!take_scheme(text)) {
-        return false;
-    }
-
-    // A deployed client stores "L402 T:p" and sends "L402 " in front of it.
-    (void) take_scheme(text);
 
     // Neither a macaroon's nor a preimage's alphabet has a colon: it stands
     // before the last 64 characters or nowhere.

@@ -179,13 +179,24 @@ bool equal_constant_time(const void *a, const void *b, size_t size) noexcept
     Words wide{};
     uint64_t difference = 0;
 
-    // By words: sodium_memcmp goes byte by byte.
-    for ( /* void */ ; size >= 16; size -= 16, x += 16, y += 16) {
-        Words p, q;
+    auto add = [&wide](const uint8_t *p, const uint8_t *q) {
+        Words v, w;
 
-        std::memcpy(&p, x, 16);
-        std::memcpy(&q, y, 16);
-        wide |= p ^ q;
+        std::memcpy(&v, p, 16);
+        std::memcpy(&w, q, 16);
+        wide |= v ^ w;
+    };
+
+    // By words: sodium_memcmp goes byte by byte.
+    for ( /* void */ ; size >= 64; size -= 64, x += 64, y += 64) {
+        add(x, y);
+        add(x + 16, y + 16);
+        add(x + 32, y + 32);
+        add(x + 48, y + 48);
+    }
+
+    for ( /* void */ ; size >= 16; size -= 16, x += 16, y += 16) {
+        add(x, y);
     }
 
     for ( /* void */ ; size; size--) {

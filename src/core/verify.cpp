@@ -49,47 +49,72 @@ bool location_is_good(const Macaroon &macaroon) noexcept
            || macaroon.location.view() == macaroon_location;
 }
 
+void name_token(const uint8_t payment_hash[32], const uint8_t token_id[32],
+    Verdict &out) noexcept
+{
+    out.has_token = true;
+    std::memcpy(out.payment_hash, payment_hash, 32);
+    std::memcpy(out.token_id, token_id, 32);
+}
+
+// One macaroon with its preimage, as they were sent.
+struct Presented {
+    std::string_view text;
+    const void      *owner;  // of what is remembered about it
+};
+
+bool decide_known(const Presented &presented, const Facts &facts,
+    VerifiedMemory *memory, Verdict &out) noexcept
+{
+    KnownCredential known;
+
+    if (memory == nullptr
+        || !memory->find(presented.owner, presented.text, known))
+    {
+        return false;
+    }
+
+    name_token(known.payment_hash, known.token_id, out);
+    out.result = check_caveats(known.caveats, known.caveat_count, facts,
+        known.preimage, out);
+    return true;
+}
+
 Result decide(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
-    std::string_view bytes, const Macaroon &macaroon,
+    const Presented &presented, const Macaroon &macaroon,
     const uint8_t preimage[32], Verdict &out) noexcept
 {
     Identifier identifier;
+    uint8_t hash[32];
 
     if (!parse_identifier(macaroon.identifier.view(), identifier)
-        || !location_is_good(macaroon))
+        || !location_is_good(macaroon)
+        || !signature_is_good(keys, macaroon, identifier))
     {
         return Result::bad_signature;
     }
 
-    std::memcpy(out.payment_hash, identifier.payment_hash, 32);
-    std::memcpy(out.token_id, identifier.token_id, 32);
+    // Only what we minted may name a token in variables and logs.
+    name_token(identifier.payment_hash, identifier.token_id, out);
 
-    if (memory == nullptr
-        || !memory->knows(&keys, bytes, macaroon.signature, preimage))
-    {
-        uint8_t hash[32];
+    sha256(preimage, 32, hash);
 
-        if (!signature_is_good(keys, macaroon, identifier)) {
-            return Result::bad_signature;
-        }
-
-        // Only what we minted may name a token in variables and logs.
-        out.has_token = true;
-
-        sha256(preimage, 32, hash);
-
-        if (!equal_constant_time(hash, identifier.payment_hash, 32)) {
-            return Result::bad_preimage;
-        }
-
-        if (memory) {
-            memory->remember(&keys, bytes, macaroon.signature, preimage);
-        }
+    if (!equal_constant_time(hash, identifier.payment_hash, 32)) {
+        return Result::bad_preimage;
     }
 
-    out.has_token = true;
+    // Whose verifier id the chain above does not sign.
+    if (macaroon.third_party) {
+        return Result::caveat_refused;
+    }
 
-    return check_caveats(macaroon, facts, preimage, out);
+    if (memory) {
+        memory->remember(presented.owner, presented.text, macaroon, identifier,
+            preimage);
+    }
+
+    return check_caveats(macaroon.caveats, macaroon.caveat_count, facts,
+        preimage, out);
 }
 
 // How far a refused credential came: of several, the one that came furthest
@@ -118,8 +143,8 @@ struct Decoded {
 };
 
 Result try_base64(const Keyring &keys, const Facts &facts,
-    VerifiedMemory *memory, std::string_view text, const uint8_t preimage[32],
-    Verdict &out) noexcept
+    VerifiedMemory *memory, const Presented &presented, std::string_view text,
+    const uint8_t preimage[32], Verdict &out) noexcept
 {
     Decoded decoded;
 
@@ -129,32 +154,24 @@ Result try_base64(const Keyring &keys, const Facts &facts,
 
     ptrdiff_t size = base64_decode(text, decoded.bytes);
 
-    if (size < 0) {
+    if (size < 0
+        || !parse_macaroon({reinterpret_cast<char *>(decoded.bytes),
+                static_cast<size_t>(size)}, decoded.macaroon))
+    {
         return Result::malformed;
     }
 
-    std::string_view bytes(reinterpret_cast<char *>(decoded.bytes),
-        static_cast<size_t>(size));
-
-    if (!parse_macaroon(bytes, decoded.macaroon)) {
-        return Result::malformed;
-    }
-
-    return decide(keys, facts, memory, bytes, decoded.macaroon, preimage, out);
+    return decide(keys, facts, memory, presented, decoded.macaroon, preimage,
+        out);
 }
 
-void verify_authorization(const Keyring &keys, const Facts &facts,
-    VerifiedMemory *memory, Verdict &out) noexcept
+void try_all(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
+    const Credential &credential, const Presented &presented,
+    Verdict &out) noexcept
 {
-    Credential credential;
     uint8_t preimage[32];
 
-    out.result = Result::malformed;
-    out.field = CredentialField::authorization;
-
-    if (!parse_credential(facts.authorization, credential)
-        || !hex_decode(credential.preimage.view(), preimage))
-    {
+    if (!hex_decode(credential.preimage.view(), preimage)) {
         return;
     }
 
@@ -162,7 +179,7 @@ void verify_authorization(const Keyring &keys, const Facts &facts,
         Verdict one{};
 
         one.field = CredentialField::authorization;
-        one.result = try_base64(keys, facts, memory,
+        one.result = try_base64(keys, facts, memory, presented,
             credential.macaroons[i].view(), preimage, one);
 
         if (progress(one.result) > progress(out.result)) {
@@ -172,6 +189,28 @@ void verify_authorization(const Keyring &keys, const Facts &facts,
         if (out.result == Result::ok) {
             break;
         }
+    }
+}
+
+// `text` is what stands behind the scheme.
+void verify_authorization(const Keyring &keys, const Facts &facts,
+    VerifiedMemory *memory, std::string_view text, Verdict &out) noexcept
+{
+    Presented presented{text, &keys};
+
+    out.result = Result::malformed;
+    out.field = CredentialField::authorization;
+
+    if (decide_known(presented, facts, memory, out)) {
+        return;
+    }
+
+    Credential credential;
+
+    if (parse_credential_text(text, credential)) {
+        // What is remembered is one macaroon; of several the good one decides.
+        try_all(keys, facts, credential.macaroon_count == 1 ? memory : nullptr,
+            credential, presented, out);
     }
 }
 
@@ -198,20 +237,22 @@ void verify_hex(const Keyring &keys, const Facts &facts,
     Decoded decoded;
     uint8_t preimage[32];
     Identifier identifier;
+    // Another owner than Authorization's: the forms do not stand in for each
+    // other.
+    Presented presented{text, reinterpret_cast<const char *>(&keys) + 1};
 
     out.result = Result::malformed;
     out.field = field;
 
-    if (text.size() > 2 * max_macaroon_size
-        || !hex_decode(text, decoded.bytes))
-    {
+    if (decide_known(presented, facts, memory, out)) {
         return;
     }
 
-    std::string_view bytes(reinterpret_cast<char *>(decoded.bytes),
-        text.size() / 2);
-
-    if (!parse_macaroon(bytes, decoded.macaroon)) {
+    if (text.size() > 2 * max_macaroon_size
+        || !hex_decode(text, decoded.bytes)
+        || !parse_macaroon({reinterpret_cast<char *>(decoded.bytes),
+                text.size() / 2}, decoded.macaroon))
+    {
         return;
     }
 
@@ -226,8 +267,8 @@ void verify_hex(const Keyring &keys, const Facts &facts,
         return;
     }
 
-    out.result = decide(keys, facts, memory, bytes, decoded.macaroon, preimage,
-        out);
+    out.result = decide(keys, facts, memory, presented, decoded.macaroon,
+        preimage, out);
 }
 
 }  // namespace
@@ -238,8 +279,14 @@ void verify(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
     out = Verdict{};
     out.result = Result::absent;
 
-    if (is_l402_scheme(facts.authorization)) {
-        verify_authorization(keys, facts, memory, out);
+    std::string_view text = facts.authorization;
+
+    if (take_l402_scheme(text)) {
+        verify_authorization(keys, facts, memory, text, out);
+    }
+
+    if (facts.macaroon.empty() && facts.grpc_metadata_macaroon.empty()) {
+        return;
     }
 
     auto also = [&](std::string_view text, CredentialField field) {

@@ -80,14 +80,19 @@ struct ngx_http_l402_main_conf_t {
 
     // Variables that may have been read before the credential was taken off.
     ngx_int_t            credential_variables[3];
+    // A variable without a readable name: its value is a request's context.
+    ngx_int_t            ctx_variable;
+
+    // Where the access phase ends in the phase engine. Set in init_process.
+    ngx_int_t            access_end;
 
     // A worker's: made in init_process.
     l402::HttpTransport  *transport;
     l402::VerifiedMemory *memory;
 };
 
-// A request's state. It lies in the pool's cleanup list, where it is found
-// again after an internal redirect has zeroed the contexts.
+// A request's state. An internal redirect zeroes nginx's own contexts, but not
+// the values of variables: it hangs there, and is shared by subrequests.
 struct ngx_http_l402_ctx_t {
     l402::Verdict  verdict;     // of the location the request is in
     l402::Result   result;
@@ -121,6 +126,16 @@ inline ngx_str_t ngx_http_l402_str(std::string_view s)
 {
     return {s.size(),
         reinterpret_cast<u_char *>(const_cast<char *>(s.data()))};
+}
+
+// Null before the request came to a location that is protected.
+inline ngx_http_l402_ctx_t *ngx_http_l402_find_ctx(ngx_http_request_t *r)
+{
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_l402_module));
+
+    return reinterpret_cast<ngx_http_l402_ctx_t *>(
+        r->variables[mcf->ctx_variable].data);
 }
 
 // A C++ object in a pool, destroyed with it.
@@ -180,11 +195,11 @@ bool ngx_http_l402_read_file(ngx_conf_t *cf, const char *directive,
     ngx_str_t *path, size_t max, bool secret, std::string &out);
 
 // ngx_http_l402_variables.cpp
+extern ngx_str_t  ngx_http_l402_ctx_variable;
 ngx_int_t ngx_http_l402_add_variables(ngx_conf_t *cf);
 
 // ngx_http_l402_access.cpp
 ngx_int_t ngx_http_l402_access_handler(ngx_http_request_t *r);
-ngx_http_l402_ctx_t *ngx_http_l402_find_ctx(ngx_http_request_t *r);
 ngx_http_l402_ctx_t *ngx_http_l402_get_ctx(ngx_http_request_t *r);
 
 // ngx_http_l402_price.cpp: false: not an amount (one line has been logged)

@@ -6,11 +6,6 @@ using l402::Result;
 
 namespace {
 
-void destroy_ctx(void *)
-{
-    // Its address in the cleanup list is how a context is found again.
-}
-
 bool is_preflight(ngx_http_request_t *r)
 {
     if (r->method != NGX_HTTP_OPTIONS) {
@@ -170,53 +165,18 @@ ngx_int_t handle(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf)
 
 }  // namespace
 
-ngx_http_l402_ctx_t *ngx_http_l402_find_ctx(ngx_http_request_t *r)
-{
-    auto ctx = static_cast<ngx_http_l402_ctx_t *>(
-        ngx_http_get_module_ctx(r->main, ngx_http_l402_module));
-
-    if (ctx) {
-        return ctx;
-    }
-
-    // Contexts are zeroed by an internal redirect alone.
-    if (!r->main->internal && !r->main->filter_finalize) {
-        return nullptr;
-    }
-
-    for (ngx_pool_cleanup_t *cln = r->main->pool->cleanup; cln;
-         cln = cln->next)
-    {
-        if (cln->handler == destroy_ctx) {
-            ctx = static_cast<ngx_http_l402_ctx_t *>(cln->data);
-            ngx_http_set_ctx(r->main, ctx, ngx_http_l402_module);
-            return ctx;
-        }
-    }
-
-    return nullptr;
-}
-
 ngx_http_l402_ctx_t *ngx_http_l402_get_ctx(ngx_http_request_t *r)
 {
-    ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_l402_module));
+    ngx_http_variable_value_t *v = &r->variables[mcf->ctx_variable];
 
-    if (ctx) {
-        return ctx;
+    if (v->data == nullptr) {
+        v->data = static_cast<u_char *>(ngx_pcalloc(r->pool,
+            sizeof(ngx_http_l402_ctx_t)));
     }
 
-    ngx_pool_cleanup_t *cln = ngx_pool_cleanup_add(r->pool,
-        sizeof(ngx_http_l402_ctx_t));
-
-    if (cln == nullptr) {
-        return nullptr;
-    }
-
-    ngx_memzero(cln->data, sizeof(ngx_http_l402_ctx_t));
-    cln->handler = destroy_ctx;
-    ctx = static_cast<ngx_http_l402_ctx_t *>(cln->data);
-    ngx_http_set_ctx(r, ctx, ngx_http_l402_module);
-    return ctx;
+    return reinterpret_cast<ngx_http_l402_ctx_t *>(v->data);
 }
 
 ngx_int_t ngx_http_l402_access_handler(ngx_http_request_t *r)

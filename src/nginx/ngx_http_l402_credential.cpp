@@ -76,36 +76,39 @@ ngx_int_t remove_at(ngx_http_request_t *r, ngx_list_part_t *previous,
     return NGX_OK;
 }
 
-template <typename Matches>
-ngx_int_t remove_fields(ngx_http_request_t *r, Matches matches)
+ngx_int_t remove_field(ngx_http_request_t *r, ngx_table_elt_t *field)
 {
     ngx_list_part_t *previous = nullptr;
-    ngx_list_part_t *part = &r->headers_in.headers.part;
 
-    while (part) {
+    for (ngx_list_part_t *part = &r->headers_in.headers.part; part;
+         previous = part, part = part->next)
+    {
         auto h = static_cast<ngx_table_elt_t *>(part->elts);
-        ngx_uint_t i = 0;
 
-        while (i < part->nelts && !matches(&h[i])) {
-            i++;
+        if (field >= h && field < h + part->nelts) {
+            return remove_at(r, previous, part,
+                static_cast<ngx_uint_t>(field - h));
         }
-
-        if (i == part->nelts) {
-            previous = part;
-            part = part->next;
-            continue;
-        }
-
-        if (remove_at(r, previous, part, i) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        // Again from the front: the parts are other ones now.
-        previous = nullptr;
-        part = &r->headers_in.headers.part;
     }
 
     return NGX_OK;
+}
+
+ngx_table_elt_t *find_field(ngx_http_request_t *r, std::string_view name)
+{
+    for (ngx_list_part_t *part = &r->headers_in.headers.part; part;
+         part = part->next)
+    {
+        auto h = static_cast<ngx_table_elt_t *>(part->elts);
+
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (is_field(h[i], name)) {
+                return &h[i];
+            }
+        }
+    }
+
+    return nullptr;
 }
 
 }  // namespace
@@ -141,10 +144,7 @@ ngx_int_t ngx_http_l402_take_credential_off(ngx_http_request_t *r,
     if (authorization
         && l402::is_l402_scheme(ngx_http_l402_view(authorization->value)))
     {
-        rc = remove_fields(r, [=](ngx_table_elt_t *h) {
-            return h == authorization;
-        });
-
+        rc = remove_field(r, authorization);
         r->headers_in.authorization = nullptr;
     }
 
@@ -154,9 +154,16 @@ ngx_int_t ngx_http_l402_take_credential_off(ngx_http_request_t *r,
         std::string_view name = field == l402::CredentialField::macaroon
                                     ? macaroon_name : grpc_name;
 
-        rc = remove_fields(r, [=](ngx_table_elt_t *h) {
-            return is_field(*h, name);
-        });
+        // As often as a client may have sent it.
+        while (rc == NGX_OK) {
+            ngx_table_elt_t *h = find_field(r, name);
+
+            if (h == nullptr) {
+                break;
+            }
+
+            rc = remove_field(r, h);
+        }
     }
 
     // $http_authorization may have been read, and kept, before.

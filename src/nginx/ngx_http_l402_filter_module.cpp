@@ -23,18 +23,10 @@ const std::string_view blocked_body =
 // other modules' consent does.
 bool passed_access(ngx_http_request_t *r)
 {
-    auto cmcf = static_cast<ngx_http_core_main_conf_t *>(
-        ngx_http_get_module_main_conf(r, ngx_http_core_module));
-    ngx_http_phase_handler_t *handlers = cmcf->phase_engine.handlers;
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_l402_module));
 
-    for (ngx_int_t i = r->phase_handler; i >= 0; i--) {
-        // Stood on: the request has not left the phase.
-        if (handlers[i].checker == ngx_http_core_post_access_phase) {
-            return i != r->phase_handler;
-        }
-    }
-
-    return false;
+    return r->phase_handler > mcf->access_end;
 }
 
 // nginx's own answer to /weather where the location is /weather/.
@@ -144,11 +136,9 @@ ngx_int_t header_filter(ngx_http_request_t *r)
 
 ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    auto ctx = static_cast<ngx_http_l402_ctx_t *>(
-        r == r->main ? ngx_http_get_module_ctx(r, ngx_http_l402_module)
-                     : nullptr);
+    ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
 
-    if (ctx == nullptr || !ctx->blocked) {
+    if (ctx == nullptr || !ctx->blocked || r != r->main) {
         return next_body_filter(r, in);
     }
 

@@ -7,8 +7,8 @@
 
 namespace {
 
-// Of tokens with a few caveats this remembers some 26,000 in each worker.
-constexpr size_t memory_bytes = 8 * 1024 * 1024;
+// Some 110,000 tokens with a few caveats, in each worker that sees as many.
+constexpr size_t memory_bytes = 64 * 1024 * 1024;
 
 // nginx lets the module that was registered last go first: this one stands
 // before nginx's own access modules, and asks for money after they had their
@@ -45,7 +45,10 @@ ngx_int_t index_variables(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf)
         }
     }
 
-    return NGX_OK;
+    mcf->ctx_variable = ngx_http_get_variable_index(cf,
+        &ngx_http_l402_ctx_variable);
+
+    return mcf->ctx_variable == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 ngx_int_t postconfiguration(ngx_conf_t *cf)
@@ -72,6 +75,23 @@ ngx_http_l402_main_conf_t *main_conf(ngx_cycle_t *cycle)
         ngx_http_cycle_get_module_main_conf(cycle, ngx_http_l402_module));
 }
 
+// The checker that stands behind the last access handler.
+ngx_int_t find_access_end(ngx_cycle_t *cycle)
+{
+    auto cmcf = static_cast<ngx_http_core_main_conf_t *>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module));
+    ngx_http_phase_handler_t *ph = cmcf->phase_engine.handlers;
+
+    for (ngx_int_t i = 0; ph[i].checker; i++) {
+        if (ph[i].checker == ngx_http_core_post_access_phase) {
+            return i;
+        }
+    }
+
+    // None: then nothing has ever passed.
+    return NGX_MAX_INT_T_VALUE;
+}
+
 ngx_int_t start_worker(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
 {
     auto services = static_cast<ngx_http_l402_service_t **>(
@@ -81,6 +101,8 @@ ngx_int_t start_worker(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
     if (mcf->locations.nelts == 0) {
         return NGX_OK;
     }
+
+    mcf->access_end = find_access_end(cycle);
 
     if (sodium_init() < 0) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,

@@ -3,6 +3,8 @@
 #include "ngx_http_l402.h"
 
 #include <netdb.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 
 namespace {
 
@@ -118,6 +120,37 @@ char *set_credential(ngx_conf_t *cf, Block &block, ngx_str_t *value)
     return NGX_CONF_OK;
 }
 
+// libcurl would find out at the first call.
+bool are_certificates(const std::string &pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+
+    if (bio == nullptr) {
+        throw std::bad_alloc();
+    }
+
+    size_t count = 0;
+
+    // Nobody is there to be asked for a password.
+    auto no_password = [](char *, int, int, void *) { return 0; };
+
+    while (X509 *certificate = PEM_read_bio_X509(bio, nullptr, no_password,
+               nullptr))
+    {
+        X509_free(certificate);
+        count++;
+    }
+
+    // Reading always ends in an error: that nothing more begins is the good
+    // one.
+    bool at_end = ERR_GET_REASON(ERR_peek_last_error())
+                  == PEM_R_NO_START_LINE;
+
+    ERR_clear_error();
+    BIO_free(bio);
+    return count > 0 && at_end;
+}
+
 char *set_ca(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
     if (!ngx_http_l402_read_file(cf, "ca_file", value, 1024 * 1024, false,
@@ -129,6 +162,11 @@ char *set_ca(ngx_conf_t *cf, Block &block, ngx_str_t *value)
     if (block.ca_pem.find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
         return error(cf, "ca_file: \"%V\" holds no PEM certificate "
             "(\"-----BEGIN CERTIFICATE-----\")", value);
+    }
+
+    if (!are_certificates(block.ca_pem)) {
+        return error(cf, "ca_file: \"%V\" holds a certificate that cannot be "
+            "read", value);
     }
 
     return NGX_CONF_OK;

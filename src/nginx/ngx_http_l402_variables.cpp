@@ -150,8 +150,23 @@ Variable variables[] = {
 
 }  // namespace
 
+// No configuration can name this one.
+ngx_str_t ngx_http_l402_ctx_variable = ngx_string("l402 context");
+
 ngx_int_t ngx_http_l402_add_variables(ngx_conf_t *cf)
 {
+    ngx_http_variable_t *context = ngx_http_add_variable(cf,
+        &ngx_http_l402_ctx_variable, NGX_HTTP_VAR_NOHASH);
+
+    if (context == nullptr) {
+        return NGX_ERROR;
+    }
+
+    context->get_handler = [](ngx_http_request_t *,
+        ngx_http_variable_value_t *v, uintptr_t) -> ngx_int_t {
+            return none(v);
+        };
+
     for (Variable &variable : variables) {
         // Not cacheable: a redirect leads to another decision.
         ngx_http_variable_t *v = ngx_http_add_variable(cf, &variable.name,

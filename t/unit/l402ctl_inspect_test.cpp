@@ -153,5 +153,6 @@ int main()
         cmocka_unit_test(inspect_refuses_what_is_no_token),
     };
 
-    return cmocka_run_group_tests_name("l402ctl_inspect", tests, nullptr, nullptr);
+    return cmocka_run_group_tests_name("l402ctl_inspect", tests, nullptr,
+        nullptr);
 }
