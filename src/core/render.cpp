@@ -34,20 +34,28 @@ void add_text(std::string &out, const char *name, std::string_view value)
 {
     static const char digits[] = "0123456789abcdef";
 
+    size_t copied = 0;
+
     add_name(out, name);
     out += '"';
-    for (unsigned char c : value) {
+    for (size_t i = 0; i < value.size(); i++) {
+        auto c = static_cast<unsigned char>(value[i]);
+        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+            continue;
+        }
+
+        out.append(value, copied, i - copied);
+        copied = i + 1;
         if (c == '"' || c == '\\') {
             out += '\\';
             out += char(c);
-        } else if (c < 0x20 || c >= 0x7f) {
+        } else {
             out += "\\u00";
             out += digits[c >> 4];
             out += digits[c & 15];
-        } else {
-            out += char(c);
         }
     }
+    out.append(value, copied, value.npos);
     out += '"';
 }
 
@@ -67,7 +75,10 @@ std::string problem_json(Result reason, unsigned status,
     const Challenge *challenge)
 {
     const ResultInfo &info = describe(reason);
-    std::string out = "{";
+    std::string out;
+
+    out.reserve(challenge ? 1536 : 256);
+    out += '{';
 
     add_text(out, "type", problem_type(status));
     add_text(out, "title", info.title);

@@ -23,6 +23,44 @@ constexpr uint32_t initial[8] = {
 
 typedef uint32_t Words __attribute__((vector_size(16)));
 
+// The end of a message, its padding, and its length in bits.
+struct LastBlock {
+    static constexpr size_t max_size = block_size - 9;
+
+    alignas(16) uint8_t bytes[block_size];
+
+    void fill_without_length(const void *data, size_t size) noexcept
+    {
+        // Cleared whole: a fixed size costs less than the exact one.
+        std::memset(bytes, 0, sizeof(bytes));
+
+        if (size) {
+            std::memcpy(bytes, data, size);
+        }
+
+        bytes[size] = 0x80;
+    }
+
+    void set_length(uint64_t size) noexcept
+    {
+        uint64_t bits = __builtin_bswap64(size * 8);
+
+        std::memcpy(bytes + block_size - 8, &bits, 8);
+    }
+
+    void fill(const void *data, size_t size, uint64_t before) noexcept
+    {
+        fill_without_length(data, size);
+        set_length(before + size);
+    }
+
+    void fill_length_alone(uint64_t size) noexcept
+    {
+        std::memset(bytes, 0, sizeof(bytes));
+        set_length(size);
+    }
+};
+
 // OpenSSL's context begins with the eight state words, and its block function
 // touches nothing else.
 struct Compressor {
@@ -38,10 +76,13 @@ struct Compressor {
     // The first block of a MAC with a key of half a block.
     void pad_block(const uint8_t key[32], uint8_t pad) noexcept
     {
-        uint8_t padded[block_size];
+        alignas(16) uint8_t padded[block_size];
+        Words words;
 
-        for (size_t i = 0; i < 32; i++) {
-            padded[i] = key[i] ^ pad;
+        for (int half = 0; half < 2; half++) {
+            std::memcpy(&words, key + 16 * half, sizeof(words));
+            words ^= pad * 0x01010101U;
+            std::memcpy(padded + 16 * half, &words, sizeof(words));
         }
 
         std::memset(padded + 32, pad, 32);
@@ -65,42 +106,25 @@ struct Compressor {
     void finish(const uint8_t *data, size_t size, uint64_t before,
         uint8_t out[32]) noexcept
     {
-        uint64_t bits = __builtin_bswap64((before + size) * 8);
+        uint64_t all = before + size;
 
         for ( /* void */ ; size >= block_size; size -= block_size) {
             block(data);
             data += block_size;
         }
 
-        // Cleared whole: a fixed size costs less than the exact one.
-        uint8_t last[block_size] = {};
+        LastBlock last;
 
-        if (size) {
-            std::memcpy(last, data, size);
+        if (size > LastBlock::max_size) {
+            last.fill_without_length(data, size);
+            block(last.bytes);
+            last.fill_length_alone(all);
+
+        } else {
+            last.fill(data, size, all - size);
         }
 
-        last[size] = 0x80;
-
-        if (size >= block_size - 8) {
-            block(last);
-            std::memset(last, 0, sizeof(last));
-        }
-
-        std::memcpy(last + block_size - 8, &bits, 8);
-        block(last);
-        write(out);
-    }
-
-    // The same for a hash after one block: the second half of every HMAC.
-    void finish_hash(const uint8_t hash[32], uint8_t out[32]) noexcept
-    {
-        uint8_t last[block_size] = {};
-
-        std::memcpy(last, hash, 32);
-        last[32] = 0x80;
-        last[62] = (block_size + 32) * 8 >> 8;
-        last[63] = (block_size + 32) * 8 & 0xff;
-        block(last);
+        block(last.bytes);
         write(out);
     }
 };
@@ -155,21 +179,40 @@ void hmac(const HmacKey &key, const void *data, size_t size,
     inner.finish(static_cast<const uint8_t *>(data), size, block_size, hash);
 
     Compressor outer(key.outer.h);
-    outer.finish_hash(hash, out);
+    outer.finish(hash, sizeof(hash), block_size, out);
 }
 
 void hmac(const uint8_t key[32], const void *data, size_t size,
     uint8_t out[32]) noexcept
 {
+    LastBlock message, tail;
     uint8_t hash[32];
+    bool is_short = size <= LastBlock::max_size;
 
-    Compressor inner(initial);
+    // What does not depend on the key is ready before the CPU asks for it; and
+    // the two pads, which do not depend on each other, are compressed side by
+    // side.
+    if (is_short) {
+        message.fill(data, size, block_size);
+    }
+
+    Compressor inner(initial), outer(initial);
+
     inner.pad_block(key, 0x36);
-    inner.finish(static_cast<const uint8_t *>(data), size, block_size, hash);
-
-    Compressor outer(initial);
     outer.pad_block(key, 0x5c);
-    outer.finish_hash(hash, out);
+
+    if (is_short) {
+        inner.block(message.bytes);
+        inner.write(hash);
+
+    } else {
+        inner.finish(static_cast<const uint8_t *>(data), size, block_size,
+            hash);
+    }
+
+    tail.fill(hash, sizeof(hash), block_size);
+    outer.block(tail.bytes);
+    outer.write(out);
 }
 
 bool equal_constant_time(const void *a, const void *b, size_t size) noexcept

@@ -228,7 +228,10 @@ ngx_int_t ngx_http_l402_send_answer(ngx_http_request_t *r,
     const ngx_http_l402_answer_t &answer);
 ngx_int_t ngx_http_l402_send_preflight(ngx_http_request_t *r,
     ngx_http_l402_ctx_t *ctx);
+// The name is a literal; the value is copied, or is a literal too.
 ngx_int_t ngx_http_l402_add_header(ngx_http_request_t *r,
+    std::string_view name, std::string_view value);
+ngx_int_t ngx_http_l402_add_literal(ngx_http_request_t *r,
     std::string_view name, std::string_view value);
 
 // ngx_http_l402_transport.cpp

@@ -9,8 +9,11 @@ using l402::Result;
 namespace {
 
 struct Page {
-    std::string_view content_type;
-    std::string      body;
+    std::string_view   content_type;
+    std::string        made;   // for this request
+    const std::string *kept;   // or null: the same for all of its kind
+
+    const std::string &body() const { return kept ? *kept : made; }
 };
 
 const ngx_str_t *find_header(ngx_http_request_t *r, std::string_view name)
@@ -52,13 +55,13 @@ std::string other_schemes(ngx_http_request_t *r)
 
 ngx_int_t allow_scripts(ngx_http_request_t *r)
 {
-    if (ngx_http_l402_add_header(r, "Access-Control-Allow-Origin", "*")
+    if (ngx_http_l402_add_literal(r, "Access-Control-Allow-Origin", "*")
             != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_http_l402_add_header(r, "Access-Control-Expose-Headers",
+    return ngx_http_l402_add_literal(r, "Access-Control-Expose-Headers",
         "WWW-Authenticate");
 }
 
@@ -98,7 +101,7 @@ ngx_int_t add_fields(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf,
         return NGX_ERROR;
     }
 
-    if (ngx_http_l402_add_header(r, "Cache-Control", "no-store") != NGX_OK) {
+    if (ngx_http_l402_add_literal(r, "Cache-Control", "no-store") != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -148,19 +151,33 @@ ngx_int_t send_grpc(ngx_http_request_t *r, const ngx_http_l402_answer_t &answer)
 
 ngx_int_t send_page(ngx_http_request_t *r, const Page &page)
 {
-    ngx_buf_t *b = ngx_create_temp_buf(r->pool, page.body.size());
+    const std::string &body = page.body();
+    auto b = static_cast<ngx_buf_t *>(ngx_calloc_buf(r->pool));
 
     if (b == nullptr) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->last = ngx_cpymem(b->last, page.body.data(), page.body.size());
+    b->pos = reinterpret_cast<u_char *>(const_cast<char *>(body.data()));
+
+    if (!page.kept) {
+        b->pos = static_cast<u_char *>(ngx_pnalloc(r->pool, body.size()));
+
+        if (b->pos == nullptr) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_memcpy(b->pos, body.data(), body.size());
+    }
+
+    b->last = b->pos + body.size();
+    b->memory = 1;
     b->last_buf = 1;
     b->last_in_chain = 1;
 
     r->headers_out.content_type = ngx_http_l402_str(page.content_type);
     r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_length_n = static_cast<off_t>(page.body.size());
+    r->headers_out.content_length_n = static_cast<off_t>(body.size());
 
     ngx_int_t rc = ngx_http_send_header(r);
 
@@ -182,6 +199,26 @@ std::string what_is_asked(ngx_http_request_t *r)
     return what.substr(0, 200);
 }
 
+// What is refused without a challenge is refused in the same words each time.
+// Responses on their way point into it: nothing kept is ever changed.
+const std::string *refusal(Result reason, unsigned status)
+{
+    struct Kept {
+        unsigned    status;
+        std::string json;
+    };
+
+    static Kept kept[l402::result_count];
+    Kept &k = kept[static_cast<size_t>(reason)];
+
+    if (k.status == 0) {
+        k.json = l402::problem_json(reason, status, nullptr);
+        k.status = status;
+    }
+
+    return k.status == status ? &k.json : nullptr;
+}
+
 Page make_page(ngx_http_request_t *r, const ngx_http_l402_answer_t &answer)
 {
     auto status = static_cast<unsigned>(answer.status);
@@ -189,11 +226,17 @@ Page make_page(ngx_http_request_t *r, const ngx_http_l402_answer_t &answer)
     if (l402::prefers_html(header(r, "accept"))) {
         return {"text/html; charset=utf-8",
             l402::html_page(answer.reason, status, answer.challenge,
-                what_is_asked(r))};
+                what_is_asked(r)),
+            nullptr};
     }
 
+    const std::string *kept = answer.challenge
+                                  ? nullptr : refusal(answer.reason, status);
+
     return {"application/problem+json",
-        l402::problem_json(answer.reason, status, answer.challenge)};
+        kept ? std::string()
+             : l402::problem_json(answer.reason, status, answer.challenge),
+        kept};
 }
 
 bool lists(std::string_view list, std::string_view name)
@@ -234,7 +277,7 @@ ngx_int_t send_preflight(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
                != NGX_OK
         || ngx_http_l402_add_header(r, "Access-Control-Allow-Headers", headers)
                != NGX_OK
-        || ngx_http_l402_add_header(r, "Access-Control-Max-Age", "86400")
+        || ngx_http_l402_add_literal(r, "Access-Control-Max-Age", "86400")
                != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -246,26 +289,34 @@ ngx_int_t send_preflight(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
 
 }  // namespace
 
-ngx_int_t ngx_http_l402_add_header(ngx_http_request_t *r,
+ngx_int_t ngx_http_l402_add_literal(ngx_http_request_t *r,
     std::string_view name, std::string_view value)
 {
-    auto text = static_cast<u_char *>(ngx_pnalloc(r->pool,
-        name.size() + value.size()));
     auto h = static_cast<ngx_table_elt_t *>(
         ngx_list_push(&r->headers_out.headers));
 
-    if (text == nullptr || h == nullptr) {
+    if (h == nullptr) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(text, name.data(), name.size());
-    ngx_memcpy(text + name.size(), value.data(), value.size());
-
     ngx_memzero(h, sizeof(*h));
     h->hash = 1;
-    h->key = {name.size(), text};
-    h->value = {value.size(), text + name.size()};
+    h->key = ngx_http_l402_str(name);
+    h->value = ngx_http_l402_str(value);
     return NGX_OK;
+}
+
+ngx_int_t ngx_http_l402_add_header(ngx_http_request_t *r,
+    std::string_view name, std::string_view value)
+{
+    auto text = static_cast<char *>(ngx_pnalloc(r->pool, value.size()));
+
+    if (text == nullptr) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(text, value.data(), value.size());
+    return ngx_http_l402_add_literal(r, name, {text, value.size()});
 }
 
 ngx_int_t ngx_http_l402_send_answer(ngx_http_request_t *r,

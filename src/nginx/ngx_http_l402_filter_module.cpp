@@ -118,7 +118,7 @@ ngx_int_t header_filter(ngx_http_request_t *r)
     }
 
     if (needs_private(r, ctx)
-        && ngx_http_l402_add_header(r, "Cache-Control", "private") != NGX_OK)
+        && ngx_http_l402_add_literal(r, "Cache-Control", "private") != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -126,7 +126,7 @@ ngx_int_t header_filter(ngx_http_request_t *r)
     // limit_req and limit_conn name no time.
     if (r->headers_out.status == NGX_HTTP_TOO_MANY_REQUESTS
         && !passed_access(r) && !has_header(r, "retry-after")
-        && ngx_http_l402_add_header(r, "Retry-After", "1") != NGX_OK)
+        && ngx_http_l402_add_literal(r, "Retry-After", "1") != NGX_OK)
     {
         return NGX_ERROR;
     }
