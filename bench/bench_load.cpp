@@ -2,7 +2,7 @@
 // short rounds, so that what slows the machine down slows both.
 //
 //   bench_load --pid <worker> [--connections n] [--requests n] [--rounds n]
-//              <name>:<port>:<status>:<file> ...
+//              [--sleep 1] <name>:<port>:<status>:<file> ...
 //
 // A side's file holds its requests one behind the other; they are sent in
 // turn, over all rounds. Each response must have the side's status. The first
@@ -10,8 +10,9 @@
 // JSON a round and side: requests, seconds, the worker's CPU nanoseconds, and
 // quantiles of the time to the whole response in microseconds.
 //
-// It never sleeps: else the worker's system calls would wake it up, the more
-// often the slower the worker is, and that costs more than what is measured.
+// It never sleeps, but for --sleep: else the worker's system calls would wake
+// it up, the more often the slower the worker is, and in a virtual machine
+// that costs more than what is measured.
 //
 // wrk would do for one location; it cannot alternate between two, counts
 // neither requests nor CPU time by rounds, and its Lua costs as much as nginx.
@@ -210,7 +211,8 @@ bool receive(Side &side, Connection &c)
     return c.filled >= whole;
 }
 
-void run_round(Side &side, size_t count, clockid_t worker, bool print)
+void run_round(Side &side, size_t count, clockid_t worker, int wait,
+    bool print)
 {
     std::vector<uint32_t> times;
     epoll_event events[64];
@@ -231,7 +233,7 @@ void run_round(Side &side, size_t count, clockid_t worker, bool print)
     uint64_t heard = start;
 
     while (times.size() < count) {
-        int n = epoll_wait(side.epoll, events, 64, 0);
+        int n = epoll_wait(side.epoll, events, 64, wait);
 
         if (n > 0) {
             heard = now();
@@ -284,6 +286,7 @@ void run(int argc, char **argv)
     std::vector<Side> sides;
     size_t connections = 16, requests = 10000, rounds = 10;
     clockid_t worker = 0;
+    int wait = 0;
 
     for (int i = 1; i < argc; i++) {
         std::string option = argv[i];
@@ -307,6 +310,8 @@ void run(int argc, char **argv)
             connections = size_t(value);
         } else if (option == "--requests") {
             requests = size_t(value);
+        } else if (option == "--sleep") {
+            wait = value ? 1000 : 0;
         } else if (option == "--rounds") {
             rounds = size_t(value);
         } else {
@@ -326,7 +331,8 @@ void run(int argc, char **argv)
         for (size_t i = 0; i < sides.size(); i++) {
             size_t which = round % 2 ? i : sides.size() - 1 - i;
 
-            run_round(sides[which], requests, worker, round > 0);
+            run_round(sides[which], requests, worker, wait,
+                round > 0);
         }
     }
 }

@@ -137,8 +137,8 @@ refused('no price in limit_except', $no_price,
     location => "limit_except GET {\nl402 a; # here\n}");
 refused('no price in a named location', $no_price,
     location => "}\nlocation \@named {\nl402 a; # here\n");
-refused('no price in a location by pattern', $no_price,
-    location => "}\nlocation ~ x {\nl402 a; # here\n");
+refused('no price in an exact location', $no_price,
+    location => "}\nlocation = /x {\nl402 a; # here\n");
 
 accepted('a server whose locations have prices', server => 'l402 a;',
     location => $price);

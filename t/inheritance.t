@@ -17,7 +17,7 @@ __DATA__
     l402_price 10sat;
     location / { }
     location /a { location /a/b { } }
-    location ~ \.txt$ { }
+    location = /x.txt { }
 --- user_files
 >>> index.html
 content

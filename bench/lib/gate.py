@@ -61,6 +61,10 @@ def gated(report, quick, name, count, goal):
             nginx, [load.Side('gate', nginx, '/gate/1k', 200, headers),
                     load.Side('open', nginx, '/open/1k', 200, headers)],
             rounds=10 if quick else 120)
+        woken = load.run(
+            nginx, [load.Side('gate', nginx, '/gate/1k', 200, headers),
+                    load.Side('open', nginx, '/open/1k', 200, headers)],
+            rounds=10 if quick else 60, sleep=True)
     what = 'one token' if count == 1 else f'{count:,} tokens in turn'
     report.ratio(f'{name}', f'gated ÷ ungated, requests/s, {what}',
                  rounds.rate_ratio('gate', 'open'), at_least=goal)
@@ -68,6 +72,10 @@ def gated(report, quick, name, count, goal):
                  rounds.cpu_ratio('gate', 'open'), at_least=goal,
                  told=f'{load.median(rounds.cpu("gate")):.2f} and '
                       f'{load.median(rounds.cpu("open")):.2f} µs a request')
+    report.ratio(f'{name}', f'CPU time where a client sleeps, {what}',
+                 woken.cpu_ratio('gate', 'open'),
+                 told=f'{load.median(woken.cpu("gate")):.2f} and '
+                      f'{load.median(woken.cpu("open")):.2f} µs a request')
 
 
 def one_token(report, quick):

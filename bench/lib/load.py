@@ -50,11 +50,11 @@ class Rounds:
         return Ratio(self.cpu(below), self.cpu(above))
 
 
-def run(nginx, sides, rounds, requests=5000, connections=16):
+def run(nginx, sides, rounds, requests=5000, connections=16, sleep=False):
     done = subprocess.run(
         [tool('bench_load'), '--pid', str(nginx.worker),
          '--rounds', str(rounds), '--requests', str(requests),
-         '--connections', str(connections),
+         '--connections', str(connections), '--sleep', str(int(sleep)),
          *[side.argument() for side in sides]],
         capture_output=True, text=True, preexec_fn=pinned(client_core))
     if done.returncode != 0:

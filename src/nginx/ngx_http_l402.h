@@ -61,6 +61,7 @@ struct ngx_http_l402_loc_conf_t {
     ngx_http_l402_place_t      price_place;
     ngx_uint_t                 price_is_static;
     uint64_t                   static_price;  // msat
+    time_t                     bad_price_logged;  // a worker's own
 
     ngx_str_t                  invoice_from;
     ngx_http_l402_place_t      invoice_from_place;
@@ -175,6 +176,26 @@ Value ngx_http_l402_guard(ngx_log_t *log, Value closed, Function function)
     }
 
     return closed;
+}
+
+// ngx_conf_log_error at a line that was read earlier.
+template <typename... Args>
+void ngx_http_l402_log_at(ngx_conf_t *cf, ngx_uint_t level,
+    const ngx_http_l402_place_t &at, const char *format, Args... args)
+{
+    if (cf->conf_file == nullptr || at.file.data == nullptr) {
+        ngx_conf_log_error(level, cf, 0, format, args...);
+        return;
+    }
+
+    ngx_conf_file_t *now = cf->conf_file;
+    ngx_conf_file_t then = *now;
+
+    then.file.name = at.file;
+    then.line = at.line;
+    cf->conf_file = &then;
+    ngx_conf_log_error(level, cf, 0, format, args...);
+    cf->conf_file = now;
 }
 
 // ngx_http_l402_conf.cpp

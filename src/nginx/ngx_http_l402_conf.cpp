@@ -22,26 +22,6 @@ bool is(const ngx_str_t &value, std::string_view word)
     return ngx_http_l402_view(value) == word;
 }
 
-// ngx_conf_log_error at a line that was read earlier.
-template <typename... Args>
-void log_at(ngx_conf_t *cf, ngx_uint_t level, const ngx_http_l402_place_t &at,
-    const char *format, Args... args)
-{
-    if (cf->conf_file == nullptr || at.file.data == nullptr) {
-        ngx_conf_log_error(level, cf, 0, format, args...);
-        return;
-    }
-
-    ngx_conf_file_t *now = cf->conf_file;
-    ngx_conf_file_t then = *now;
-
-    then.file.name = at.file;
-    then.line = at.line;
-    cf->conf_file = &then;
-    ngx_conf_log_error(level, cf, 0, format, args...);
-    cf->conf_file = now;
-}
-
 // ---- directives ----
 
 char *set_l402(ngx_conf_t *cf, ngx_command_t *, void *conf)
@@ -196,6 +176,13 @@ char *set_invoice_from(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     auto lcf = static_cast<LocConf *>(conf);
 
+    if (arguments(cf)[1].len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "unknown service \"\" in \"l402_invoice_from\", it must be the name "
+            "of an l402_invoice_service block");
+        return failed;
+    }
+
     ngx_http_l402_set_place(cf, &lcf->invoice_from_place);
     return ngx_conf_set_str_slot(cf, cmd, conf);
 }
@@ -311,38 +298,41 @@ constexpr ngx_uint_t everywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF
 
 // ---- the configuration as a whole ----
 
-ngx_http_l402_service_t *find_service(ngx_conf_t *cf, MainConf *mcf,
-    LocConf *lcf)
+ngx_http_l402_service_t *find_named(MainConf *mcf, const ngx_str_t &name)
 {
     auto services = static_cast<ngx_http_l402_service_t **>(
         mcf->services.elts);
 
-    if (lcf->invoice_from.len) {
-        for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
-            if (is(services[i]->name, ngx_http_l402_view(lcf->invoice_from)))
-            {
-                return services[i];
-            }
+    for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
+        if (is(services[i]->name, ngx_http_l402_view(name))) {
+            return services[i];
         }
+    }
 
-        log_at(cf, NGX_LOG_EMERG, lcf->invoice_from_place,
-            "unknown service \"%V\" in \"l402_invoice_from\", it must be the "
-            "name of an l402_invoice_service block", &lcf->invoice_from);
-        return nullptr;
+    return nullptr;
+}
+
+// The one that is named, or the only one there is.
+ngx_http_l402_service_t *find_service(ngx_conf_t *cf, MainConf *mcf,
+    LocConf *lcf)
+{
+    if (lcf->invoice_from.len) {
+        return find_named(mcf, lcf->invoice_from);
     }
 
     if (mcf->services.nelts == 1) {
-        return services[0];
+        return static_cast<ngx_http_l402_service_t **>(
+            mcf->services.elts)[0];
     }
 
     if (mcf->services.nelts == 0) {
-        log_at(cf, NGX_LOG_EMERG, lcf->place,
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->place,
             "\"l402 %V\" has no invoice service, define one with "
             "\"l402_invoice_service name { protocol lnd; url ...; }\"",
             &lcf->service);
 
     } else {
-        log_at(cf, NGX_LOG_EMERG, lcf->place,
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->place,
             "\"l402 %V\" has %ui invoice services to choose from, name one "
             "with \"l402_invoice_from\"", &lcf->service, mcf->services.nelts);
     }
@@ -358,14 +348,15 @@ bool needs_price(ngx_conf_t *cf)
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
 
     // An `if` has what its surroundings have.
-    return !clcf->noname
-           && (clcf->name.len != 0 || clcf->locations == nullptr);
+    return clcf->lmt_excpt
+           || (!clcf->noname
+               && (clcf->name.len != 0 || clcf->locations == nullptr));
 }
 
 char *check_protected(ngx_conf_t *cf, MainConf *mcf, LocConf *lcf)
 {
     if (lcf->keys == nullptr) {
-        log_at(cf, NGX_LOG_EMERG, lcf->place,
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->place,
             "\"l402 %V\" has no key, name a file with \"l402_key_file\" "
             "(\"l402ctl keygen\" makes one)", &lcf->service);
         return failed;
@@ -373,7 +364,7 @@ char *check_protected(ngx_conf_t *cf, MainConf *mcf, LocConf *lcf)
 
     if (lcf->price == nullptr) {
         if (needs_price(cf)) {
-            log_at(cf, NGX_LOG_EMERG, lcf->place,
+            ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->place,
                 "\"l402 %V\" has no price, set one with \"l402_price\", such "
                 "as \"l402_price 10sat\" or \"l402_price 0\"", &lcf->service);
             return failed;
@@ -477,6 +468,15 @@ char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->pass_credential, prev->pass_credential, 0);
     ngx_conf_merge_value(conf->cors, prev->cors, 1);
 
+    if (conf->invoice_from.len
+        && find_named(mcf, conf->invoice_from) == nullptr)
+    {
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, conf->invoice_from_place,
+            "unknown service \"%V\" in \"l402_invoice_from\", it must be the "
+            "name of an l402_invoice_service block", &conf->invoice_from);
+        return failed;
+    }
+
     if (!conf->enable) {
         return NGX_CONF_OK;
     }
@@ -509,7 +509,7 @@ ngx_int_t ngx_http_l402_check_prices(ngx_conf_t *cf, MainConf *mcf)
             if (last_variable == nullptr
                 || last_variable->price != a->price)
             {
-                log_at(cf, NGX_LOG_WARN, a->price_place,
+                ngx_http_l402_log_at(cf, NGX_LOG_WARN, a->price_place,
                     "the price of \"l402 %V\" is variable: a token bought at "
                     "its cheapest opens its dearest request", &a->service);
                 last_variable = a;
@@ -525,7 +525,7 @@ ngx_int_t ngx_http_l402_check_prices(ngx_conf_t *cf, MainConf *mcf)
                 && b->static_price != a->static_price
                 && is(a->service, ngx_http_l402_view(b->service)))
             {
-                log_at(cf, NGX_LOG_WARN, a->price_place,
+                ngx_http_l402_log_at(cf, NGX_LOG_WARN, a->price_place,
                     "service \"%V\" tier %ui is sold at two prices, %uLmsat "
                     "and %uLmsat: the cheaper token opens both locations",
                     &a->service, a->tier, b->static_price, a->static_price);

@@ -11,7 +11,9 @@ bool ngx_http_l402_read_file(ngx_conf_t *cf, const char *directive,
         return false;
     }
 
-    ngx_fd_t fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    // Not to wait where a pipe stands that nobody writes into.
+    ngx_fd_t fd = ngx_open_file(path->data,
+        NGX_FILE_RDONLY|NGX_FILE_NONBLOCK, NGX_FILE_OPEN, 0);
 
     if (fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,

@@ -4,6 +4,21 @@
 
 #include "l402/price.h"
 
+namespace {
+
+// A client that chooses the price could fill the log: one line a second.
+bool may_log(ngx_http_l402_loc_conf_t *lcf)
+{
+    if (lcf->bad_price_logged == ngx_time()) {
+        return false;
+    }
+
+    lcf->bad_price_logged = ngx_time();
+    return true;
+}
+
+}  // namespace
+
 bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ngx_http_l402_loc_conf_t *lcf, bool log)
 {
@@ -14,7 +29,7 @@ bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     }
 
     if (lcf->price == nullptr) {
-        if (log) {
+        if (log && may_log(lcf)) {
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                 "l402: no \"l402_price\" where \"%V\" is sold", &lcf->service);
         }
@@ -33,7 +48,7 @@ bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     }
 
     if (!l402::parse_amount(ngx_http_l402_view(value), ctx->price_msat)) {
-        if (log) {
+        if (log && may_log(lcf)) {
             ngx_str_t shown = value;
 
             // It may come from the request: no more than a price could need.

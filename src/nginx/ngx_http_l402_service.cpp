@@ -11,6 +11,9 @@ namespace {
 struct Block {
     ngx_http_l402_service_t  *service;
     std::vector<std::string>  seen;
+    std::string               credential;
+    ngx_str_t                 credential_file{};
+    ngx_http_l402_place_t     credential_place{};
     std::string               ca_pem;
     bool                      verify = true;
 };
@@ -76,6 +79,22 @@ void resolve(ngx_conf_t *cf, l402::Endpoint &endpoint, ngx_str_t *value)
     freeaddrinfo(list);
 }
 
+// What stands before an "@" may be a password.
+std::string without_user(std::string_view url)
+{
+    std::string shown(url);
+    size_t at = shown.rfind('@');
+
+    if (at != shown.npos) {
+        size_t scheme = shown.find("://");
+        size_t begin = scheme != shown.npos && scheme < at ? scheme + 3 : 0;
+
+        shown.replace(begin, at - begin, "***");
+    }
+
+    return shown;
+}
+
 char *set_url(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
     l402::Endpoint endpoint;
@@ -84,14 +103,10 @@ char *set_url(ngx_conf_t *cf, Block &block, ngx_str_t *value)
     if (!l402::parse_service_url(ngx_http_l402_view(*value), endpoint.url,
             what))
     {
-        // What stands before an "@" is a password.
-        static ngx_str_t hidden = ngx_string("***");
-        bool secret = ngx_http_l402_view(*value).find('@')
-                      != std::string_view::npos;
+        std::string shown = without_user(ngx_http_l402_view(*value));
 
-        return error(cf, "invalid value \"%V\" in \"url\" of "
-            "l402_invoice_service: %s", secret ? &hidden : value,
-            what.c_str());
+        return error(cf, "invalid value \"%s\" in \"url\" of "
+            "l402_invoice_service: %s", shown.c_str(), what.c_str());
     }
 
     if (endpoint.url.unix_socket.empty() && !endpoint.url.host_is_address) {
@@ -104,19 +119,16 @@ char *set_url(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 
 char *set_credential(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
-    // Its form depends on the protocol, which may stand further down.
-    std::string &credential = block.service->service.credential;
+    ngx_http_l402_set_place(cf, &block.credential_place);
 
-    if (!ngx_http_l402_read_file(cf, "credential_file", value, 16384, false,
-            credential))
+    if (!ngx_http_l402_read_file(cf, "credential_file", value, 65536, false,
+            block.credential))
     {
         return failed;
     }
 
-    if (credential.empty()) {
-        return error(cf, "credential_file: \"%V\" is empty", value);
-    }
-
+    // Its form depends on the protocol, which may stand further down.
+    block.credential_file = *value;
     return NGX_CONF_OK;
 }
 
@@ -324,29 +336,31 @@ char *finish(ngx_conf_t *cf, Block &block)
     l402::InvoiceService &service = block.service->service;
 
     if (service.protocol == nullptr) {
-        return error(cf, "l402_invoice_service \"%V\" has no \"protocol\", it "
-            "must be one of: %s", &block.service->name,
-            l402::protocol_names().c_str());
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, block.service->place,
+            "l402_invoice_service \"%V\" has no \"protocol\", it must be one "
+            "of: %s", &block.service->name, l402::protocol_names().c_str());
+        return failed;
     }
 
     if (service.endpoints.empty()) {
-        return error(cf, "l402_invoice_service \"%V\" has no \"url\", such as "
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, block.service->place,
+            "l402_invoice_service \"%V\" has no \"url\", such as "
             "\"url https://127.0.0.1:8080\"", &block.service->name);
+        return failed;
     }
 
-    if (!service.credential.empty()) {
-        std::string file, what;
-
-        file.swap(service.credential);
-
-        bool good = service.protocol->read_credential(file,
+    if (block.credential_file.data) {
+        std::string what;
+        bool good = service.protocol->read_credential(block.credential,
             service.credential, what);
 
-        l402::wipe(file.data(), file.size());
+        l402::wipe(block.credential.data(), block.credential.size());
 
         if (!good) {
-            return error(cf, "credential_file of l402_invoice_service \"%V\": "
-                "%s", &block.service->name, what.c_str());
+            ngx_http_l402_log_at(cf, NGX_LOG_EMERG, block.credential_place,
+                "credential_file: \"%V\" %s", &block.credential_file,
+                what.c_str());
+            return failed;
         }
     }
 
@@ -363,6 +377,11 @@ char *read_block(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf)
     auto args = static_cast<ngx_str_t *>(cf->args->elts);
     auto services = static_cast<ngx_http_l402_service_t **>(
         mcf->services.elts);
+
+    if (args[1].len == 0) {
+        return error(cf, "invalid name \"\" in \"l402_invoice_service\", it "
+            "must not be empty");
+    }
 
     for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
         if (ngx_http_l402_view(services[i]->name)

@@ -327,6 +327,16 @@ void lengths_are_read_with_care(void **)
     }
 }
 
+// A length written longer than it must be would make a second text of one
+// token.
+void a_length_has_one_form(void **)
+{
+    assert_true(parses(good_v2(from_hex("01046c736174"), "")));
+    assert_false(parses(good_v2(from_hex("0184006c736174"), "")));
+    assert_false(parses(good_v2(from_hex("018480006c736174"), "")));
+    assert_false(parses(good_v2(from_hex("018000"), "")));
+}
+
 void sections_out_of_order_are_refused(void **)
 {
     std::string caveat = from_hex("02036133") + "b" + from_hex("00");
@@ -425,6 +435,7 @@ int main()
         cmocka_unit_test(the_limits_hold_on_both_sides),
         cmocka_unit_test(an_absent_and_an_empty_location_are_the_same),
         cmocka_unit_test(lengths_are_read_with_care),
+        cmocka_unit_test(a_length_has_one_form),
         cmocka_unit_test(sections_out_of_order_are_refused),
         cmocka_unit_test(third_party_caveats_are_seen),
         cmocka_unit_test(short_and_long_signatures_are_refused),
