@@ -13,7 +13,7 @@ END
 our $basic = 'Authorization: Basic dXNlcjpzZWNyZXQ=';
 our $wrong = 'Authorization: Basic dXNlcjp3cm9uZw==';
 our $upstream = 'proxy_pass http://127.0.0.1:$TEST_NGINX_BACKEND_PORT;';
-our $auth = 'auth_basic realm; auth_basic_user_file html/passwords;';
+our $auth = 'auth_basic realm; auth_basic_user_file ../html/passwords;';
 
 sub get ($path, @headers) { connection()->get($path, @headers) }
 
@@ -140,15 +140,15 @@ is($r->{headers}{'www-authenticate'}, undef, "$name - no challenge stays");
     }
     location = /auth {
         internal;
-        if (\$arg_user) { return 204; }
-        if (\$arg_wrong) { return 401; }
+        if (\$http_x_user) { return 204; }
+        if (\$http_x_wrong) { return 401; }
         return 403;
     }
 END
 --- script
-is(main::get('/weather/?user=1')->{status}, 200, "$name - known");
+is(main::get('/weather/', 'X-User: a')->{status}, 200, "$name - known");
 is(main::get('/weather/')->{status}, 402, "$name - unknown");
-my $r = main::get('/weather/?wrong=1');
+my $r = main::get('/weather/', 'X-Wrong: a');
 is($r->{status}, 402, "$name - without a login");
 ok(parse_challenge($r->{headers}{'www-authenticate'}[0]), "$name - challenge");
 is(main::get('/weather/', 'Authorization: ' . credential())->{status}, 200,
@@ -229,20 +229,20 @@ unlike((backend_requests())[-1], qr/^Macaroon/mi, "$name - the payment not");
     }
     location = /auth {
         internal;
-        if (\$arg_user) { return 204; }
-        if (\$arg_wrong) { return 401; }
+        if (\$http_x_user) { return 204; }
+        if (\$http_x_wrong) { return 401; }
         return 403;
     }
 END
 --- script
 my $before = invoices_made();
-is(main::get('/weather/?wrong=1')->{status}, 401, "$name - 401");
+is(main::get('/weather/', 'X-Wrong: a')->{status}, 401, "$name - 401");
 is(main::get('/weather/')->{status}, 403, "$name - 403");
 is(main::get('/weather/', 'Authorization: ' . credential())->{status}, 403,
    "$name - 403, paid or not");
 is(invoices_made(), $before, "$name - no invoice");
-is(main::get('/weather/?user=1')->{status}, 402, "$name - known, unpaid");
-is(main::get('/weather/?user=1', 'Authorization: ' . credential())->{status},
+is(main::get('/weather/', 'X-User: a')->{status}, 402, "$name - known, unpaid");
+is(main::get('/weather/', 'X-User: a', 'Authorization: ' . credential())->{status},
    200, "$name - known, paid");
 --- invoices: 1
 --- backend: 1

@@ -3,6 +3,7 @@
 #include "ngx_http_l402.h"
 
 #include "core/caveats.h"
+#include "l402/encoding.h"
 #include "l402/price.h"
 
 namespace {
@@ -87,6 +88,16 @@ char *read_keys(ngx_conf_t *cf, LocConf *lcf)
 
     if (lcf->keys != NGX_CONF_UNSET_PTR) {
         return const_cast<char *>("is duplicate");
+    }
+
+    uint8_t key[32];
+
+    if (path.len == 64 && l402::hex_decode(ngx_http_l402_view(path), key)) {
+        l402::wipe(key, sizeof(key));
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "l402_key_file: a key stands where the name of a file must be; "
+            "put it into a file that only nginx's master can read");
+        return failed;
     }
 
     if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {

@@ -100,7 +100,13 @@ ngx_int_t tier(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t)
 {
     auto ctx = decided(r);
 
-    return has_token(ctx) ? set_number(r, v, ctx->verdict.tier) : none(v);
+    // Of a token whose caveats were read that far.
+    bool known = has_token(ctx)
+                 && (ctx->result == l402::Result::ok
+                     || ctx->result == l402::Result::expired
+                     || ctx->result == l402::Result::insufficient);
+
+    return known ? set_number(r, v, ctx->verdict.tier) : none(v);
 }
 
 ngx_int_t expires(ngx_http_request_t *r, ngx_http_variable_value_t *v,
