@@ -143,6 +143,9 @@ is(main::get('/open')->{status}, 200, "$name - the first one");
 my $r = main::get('/open');
 is($r->{status}, 429, "$name - the next one");
 is($r->{headers}{'retry-after'}, undef, "$name - left alone");
+$r = main::get('/weather/');
+is($r->{status}, 429, "$name - protected");
+is_deeply($r->{headers}{'retry-after'}, [60], "$name - the configuration's");
 # An upstream's own 429 is its own affair.
 $r = main::get('/answers?status=429', 'Authorization: ' . credential());
 is($r->{status}, 429, "$name - the upstream's");

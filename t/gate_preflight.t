@@ -149,7 +149,6 @@ is_deeply($r->{headers}{'access-control-allow-origin'}, ['x'],
     location /try/ { l402 weather; try_files /secret.txt =404; }
     location /return/ { l402 weather; return 200 "secret\\n"; }
     location /upstream/ { l402 weather; $main::upstream }
-    location /error/ { error_page 404 =200 /upstream/; }
     location /body/ { l402 weather; $main::upstream }
     location /open { return 200 "open\\n"; }
 END

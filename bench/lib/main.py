@@ -3,6 +3,7 @@
 import argparse
 import traceback
 
+import challenge
 import core
 import gate
 from cores import client_core, worker_core
@@ -16,6 +17,9 @@ figures = {
     'compressions': core.compressions,
     'instructions': core.instructions,
     'allocations': core.allocations,
+    'waiting': challenge.p99_beside_waiting,
+    'challenge': challenge.challenge_time,
+    'kept': challenge.nothing_kept,
 }
 
 

@@ -8,7 +8,7 @@
 
 namespace l402 {
 
-bool split_caveat(std::string_view caveat, std::string_view &condition,
+[[gnu::hot]] bool split_caveat(std::string_view caveat, std::string_view &condition,
     std::string_view &value) noexcept
 {
     size_t equals = caveat.find('=');
@@ -46,7 +46,7 @@ constexpr NameCharacters name_characters = make_name_characters();
 
 }  // namespace
 
-bool is_service_name(std::string_view name) noexcept
+[[gnu::hot]] bool is_service_name(std::string_view name) noexcept
 {
     bool good = !name.empty() && name.size() <= max_name;
 
@@ -57,7 +57,7 @@ bool is_service_name(std::string_view name) noexcept
     return good;
 }
 
-bool parse_number(std::string_view text, int64_t &value) noexcept
+[[gnu::hot]] bool parse_number(std::string_view text, int64_t &value) noexcept
 {
     if (text.empty() || text.size() > 18) {
         return false;
@@ -79,7 +79,7 @@ bool parse_number(std::string_view text, int64_t &value) noexcept
     return true;
 }
 
-bool parse_service(std::string_view text, std::string_view &name,
+[[gnu::hot]] bool parse_service(std::string_view text, std::string_view &name,
     uint8_t &tier) noexcept
 {
     size_t colon = text.find(':');
@@ -96,7 +96,7 @@ bool parse_service(std::string_view text, std::string_view &name,
     return is_service_name(name);
 }
 
-std::string_view next_item(std::string_view &list) noexcept
+[[gnu::hot]] std::string_view next_item(std::string_view &list) noexcept
 {
     size_t comma = list.find(',');
     std::string_view item = list.substr(0, comma);
@@ -231,7 +231,7 @@ struct Checker {
 };
 
 // Conditions that begin with "<service>_".
-bool Checker::check_own(std::string_view name, std::string_view value,
+[[gnu::hot]] bool Checker::check_own(std::string_view name, std::string_view value,
     bool &known) noexcept
 {
     known = true;
@@ -262,7 +262,7 @@ bool Checker::check_own(std::string_view name, std::string_view value,
     return true;
 }
 
-bool Checker::check(std::string_view condition, std::string_view value) noexcept
+[[gnu::hot]] bool Checker::check(std::string_view condition, std::string_view value) noexcept
 {
     if (condition == "services") {
         ServiceList list;
@@ -308,7 +308,7 @@ bool Checker::check(std::string_view condition, std::string_view value) noexcept
     return !facts.refuse_unknown_caveats;
 }
 
-void lower_expiry(int64_t &expires, const Falling &limit) noexcept
+[[gnu::hot]] void lower_expiry(int64_t &expires, const Falling &limit) noexcept
 {
     if (limit.seen && (expires == 0 || limit.value < expires)) {
         // 0 stands for never, so a limit of 0 is written as 1: long past.
@@ -318,7 +318,7 @@ void lower_expiry(int64_t &expires, const Falling &limit) noexcept
 
 }  // namespace
 
-Result check_caveats(const Slice *caveats, size_t count, const Facts &facts,
+[[gnu::hot]] Result check_caveats(const Slice *caveats, size_t count, const Facts &facts,
     const uint8_t preimage[32], Verdict &out) noexcept
 {
     Checker checker{facts, preimage};

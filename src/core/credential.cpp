@@ -11,7 +11,7 @@ bool is_space(char c) noexcept
     return c == ' ' || c == '\t';
 }
 
-void trim(std::string_view &text) noexcept
+[[gnu::hot]] void trim(std::string_view &text) noexcept
 {
     while (!text.empty() && is_space(text.front())) {
         text.remove_prefix(1);
@@ -23,7 +23,7 @@ void trim(std::string_view &text) noexcept
 }
 
 // Takes a scheme of ours off the front: true where one stood there.
-bool take_scheme(std::string_view &text) noexcept
+[[gnu::hot]] bool take_scheme(std::string_view &text) noexcept
 {
     if (text.size() < 4 || (text.size() > 4 && !is_space(text[4]))) {
         return false;
@@ -53,7 +53,7 @@ bool take_scheme(std::string_view &text) noexcept
 
 }  // namespace
 
-bool take_l402_scheme(std::string_view &authorization) noexcept
+[[gnu::hot]] bool take_l402_scheme(std::string_view &authorization) noexcept
 {
     trim(authorization);
 
@@ -66,7 +66,7 @@ bool take_l402_scheme(std::string_view &authorization) noexcept
     return true;
 }
 
-bool is_l402_scheme(std::string_view authorization) noexcept
+[[gnu::hot]] bool is_l402_scheme(std::string_view authorization) noexcept
 {
     return take_l402_scheme(authorization);
 }

@@ -41,7 +41,7 @@ bool is_internal(ngx_http_request_t *r)
     return clcf->internal || clcf->named;
 }
 
-bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
+[[gnu::hot]] bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
     const ngx_http_l402_loc_conf_t *lcf)
 {
     if (!ctx->verified) {
@@ -54,7 +54,7 @@ bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
                && ctx->verified_tier >= lcf->tier);
 }
 
-void decide(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
+[[gnu::hot]] void decide(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
 {
     l402::Facts facts;
@@ -88,7 +88,7 @@ void decide(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     }
 }
 
-ngx_int_t pass(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
+[[gnu::hot]] ngx_int_t pass(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
 {
     if (lcf->pass_credential) {
@@ -104,7 +104,7 @@ ngx_int_t pass(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     return NGX_OK;
 }
 
-ngx_int_t handle(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf)
+[[gnu::hot]] ngx_int_t handle(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf)
 {
     auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
         ngx_http_get_module_main_conf(r, ngx_http_l402_module));
@@ -165,7 +165,7 @@ ngx_int_t handle(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf)
 
 }  // namespace
 
-ngx_http_l402_ctx_t *ngx_http_l402_get_ctx(ngx_http_request_t *r)
+[[gnu::hot]] ngx_http_l402_ctx_t *ngx_http_l402_get_ctx(ngx_http_request_t *r)
 {
     auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
         ngx_http_get_module_main_conf(r, ngx_http_l402_module));
@@ -179,7 +179,7 @@ ngx_http_l402_ctx_t *ngx_http_l402_get_ctx(ngx_http_request_t *r)
     return reinterpret_cast<ngx_http_l402_ctx_t *>(v->data);
 }
 
-ngx_int_t ngx_http_l402_access_handler(ngx_http_request_t *r)
+[[gnu::hot]] ngx_int_t ngx_http_l402_access_handler(ngx_http_request_t *r)
 {
     auto lcf = static_cast<ngx_http_l402_loc_conf_t *>(
         ngx_http_get_module_loc_conf(r, ngx_http_l402_module));

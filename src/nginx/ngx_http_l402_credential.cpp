@@ -17,7 +17,7 @@ bool is_field(const ngx_table_elt_t &h, std::string_view name)
 
 // Pointers into the list (headers_in has many) stay good: nothing moves. A
 // part is shortened at either end, or divided in two.
-ngx_int_t remove_at(ngx_http_request_t *r, ngx_list_part_t *previous,
+[[gnu::hot]] ngx_int_t remove_at(ngx_http_request_t *r, ngx_list_part_t *previous,
     ngx_list_part_t *part, ngx_uint_t i)
 {
     ngx_list_t *list = &r->headers_in.headers;
@@ -76,7 +76,7 @@ ngx_int_t remove_at(ngx_http_request_t *r, ngx_list_part_t *previous,
     return NGX_OK;
 }
 
-ngx_int_t remove_field(ngx_http_request_t *r, ngx_table_elt_t *field)
+[[gnu::hot]] ngx_int_t remove_field(ngx_http_request_t *r, ngx_table_elt_t *field)
 {
     ngx_list_part_t *previous = nullptr;
 
@@ -135,7 +135,7 @@ void ngx_http_l402_find_fields(ngx_http_request_t *r, ngx_str_t *macaroon,
     }
 }
 
-ngx_int_t ngx_http_l402_take_credential_off(ngx_http_request_t *r,
+[[gnu::hot]] ngx_int_t ngx_http_l402_take_credential_off(ngx_http_request_t *r,
     ngx_http_l402_main_conf_t *mcf, l402::CredentialField field)
 {
     ngx_table_elt_t *authorization = r->headers_in.authorization;

@@ -21,7 +21,7 @@ const std::string_view blocked_body =
 // Has the request come through the access phase of the location it is in?
 // Every redirect starts the phases again, and `satisfy any` moves on as the
 // other modules' consent does.
-bool passed_access(ngx_http_request_t *r)
+[[gnu::hot]] bool passed_access(ngx_http_request_t *r)
 {
     auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
         ngx_http_get_module_main_conf(r, ngx_http_l402_module));
@@ -40,7 +40,7 @@ bool is_slash_redirect(ngx_http_request_t *r)
                   == ngx_http_core_find_config_phase;
 }
 
-bool may_leave(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
+[[gnu::hot]] bool may_leave(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
 {
     return r->headers_out.status >= 400 || (ctx && ctx->answering)
            || passed_access(r) || is_slash_redirect(r);
@@ -92,14 +92,14 @@ ngx_int_t block(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
 }
 
 // Shared caches spare answers to Authorization, not to a header of ours.
-bool needs_private(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
+[[gnu::hot]] bool needs_private(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
 {
     return ctx && ctx->verified && !ctx->answering
            && ctx->verdict.field != l402::CredentialField::authorization
            && !has_header(r, "cache-control");
 }
 
-ngx_int_t header_filter(ngx_http_request_t *r)
+[[gnu::hot]] ngx_int_t header_filter(ngx_http_request_t *r)
 {
     auto lcf = static_cast<ngx_http_l402_loc_conf_t *>(
         ngx_http_get_module_loc_conf(r, ngx_http_l402_module));
@@ -134,7 +134,7 @@ ngx_int_t header_filter(ngx_http_request_t *r)
     return next_header_filter(r);
 }
 
-ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+[[gnu::hot]] ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
     ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
 
