@@ -1,9 +1,10 @@
 // Tokens that look paid, for a load:
 //
-//   bench_mint <key file> <service> <count> [--forged]
+//   bench_mint <key file> <service> <count> [--forged] [--minted]
 //
 // A line each: <macaroon, base64>:<preimage, hex>. A forged one is whole but
-// for the last bit of its signature.
+// for the last bit of its signature. Three caveats, or with --minted the two
+// that the module itself mints.
 
 #include "tokens.h"
 
@@ -13,13 +14,28 @@ int main(int argc, char **argv)
 {
     if (argc < 4) {
         fprintf(stderr, "usage: bench_mint <key file> <service> <count> "
-            "[--forged]\n");
+            "[--forged] [--minted]\n");
         return 2;
     }
 
     l402::Keyring keys;
-    bool forged = argc > 4 && std::string_view(argv[4]) == "--forged";
     auto caveats = bench::usual_caveats(argv[2]);
+    bool forged = false;
+
+    for (int i = 4; i < argc; i++) {
+        std::string_view option = argv[i];
+
+        if (option == "--forged") {
+            forged = true;
+
+        } else if (option == "--minted") {
+            caveats.erase(caveats.begin() + 1);
+
+        } else {
+            fprintf(stderr, "bench_mint: unknown option %s\n", argv[i]);
+            return 2;
+        }
+    }
 
     bench::read_keys(argv[1], keys);
 

@@ -281,3 +281,28 @@ ok(parse_challenge($r->{headers}{'www-authenticate'}[0]), "$name - whole");
 ok($c->is_closed, "$name - closed");
 --- invoices: 1
 --- backend: 0
+
+
+
+=== TEST 13: what is refused without a challenge is read away as well
+--- config
+    client_body_buffer_size 1k;
+    l402_price 10sat;
+    location /malformed/ { l402 weather; }
+    location /down/ { l402 weather; l402_invoice_from fault_s500; }
+    location /price/ { l402 weather; l402_price $arg_price; }
+    location /return/ { l402 weather; return 200 "made too early"; }
+    location /open/ { return 200 "open\n"; }
+--- script
+my $c = connection();
+for (['/malformed/', 401, 'Authorization: L402 x:y'], ['/down/', 503],
+     ['/price/', 500], ['/return/', 500]) {
+    my ($path, $status, @headers) = @$_;
+    my $r = $c->request('POST', $path, \@headers, $main::body);
+    is($r && $r->{status}, $status, "$name - $path");
+    $r = $c->get('/open/');
+    is($r && $r->{body}, "open\n", "$name - $path - goes on");
+}
+--- invoices: 0
+--- no_error_log
+buffered to a temporary file

@@ -268,3 +268,23 @@ for ("GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
     is($c->read->{status}, 400, "$name - " . s/\s+/ /gr);
 }
 --- invoices: 0
+
+
+
+=== TEST 10: HTTP/0.9 has no status, and gets no content
+--- config
+    l402_price 10sat;
+    location /static/ { l402 weather; }
+    location /return/ { l402 weather; return 200 "secret\n"; }
+--- user_files
+>>> static/a.txt
+secret
+--- script
+for my $path (qw(/static/a.txt /return/)) {
+    my $c = connection();
+    $c->send("GET $path\r\n");
+    ok($c->is_closed || length $c->{in}, "$name - $path - answered");
+    unlike($c->{in}, qr/secret/, "$name - $path - no content");
+    like($c->{in}, qr/"status":(?:402|500)/, "$name - $path - a refusal");
+}
+--- invoices: 1

@@ -256,3 +256,39 @@ main::refused($name, $_) for qw(
     /%73tatic/a.txt /static/%61.txt /static/x/../a.txt?a=/open
     http://localhost/static/a.txt);
 --- backend: 0
+
+
+
+=== TEST 9: an internal location is not there for clients, and costs nothing
+--- config eval: $main::locations
+--- user_files eval: $main::files
+--- script
+for my $headers ([], ['Authorization: ' . credential()]) {
+    is(connection()->get('/internal/a.txt', @$headers)->{status}, 404, $name);
+}
+--- invoices: 0
+
+
+
+=== TEST 10: no error_page turns our other refusals into content either
+--- config
+    l402_price 10sat;
+    error_page 401 402 500 503 =200 /secret.txt;
+    location = /secret.txt { }
+    location /malformed/ { l402 weather; }
+    location /forged/ { l402 weather; l402_invalid_status 401; }
+    location /down/ { l402 weather; l402_invoice_from fault_s500; }
+    location /price/ { l402 weather; l402_price $arg_price; }
+    location /return/ { l402 weather; return 200 "the secret\n"; }
+--- user_files eval: $main::files
+--- script
+my $forged = 'Authorization: ' . credential(key => '00' x 32);
+for (['/malformed/', 401, 'Authorization: L402 x:y'],
+     ['/forged/', 401, $forged], ['/down/', 503], ['/price/', 500],
+     ['/price/?price=1', 500], ['/return/', 500]) {
+    my ($path, $status, @headers) = @$_;
+    my $r = connection()->get($path, @headers);
+    is($r->{status}, $status, "$name - $path");
+    unlike($r->{body}, qr/secret/, "$name - $path");
+}
+--- invoices: 0

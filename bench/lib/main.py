@@ -6,6 +6,7 @@ import traceback
 import challenge
 import core
 import gate
+import where
 from cores import client_core, worker_core
 from report import Report
 
@@ -28,6 +29,9 @@ def main():
         prog='bench/run', description='Measures the figures of the README.')
     parser.add_argument('--quick', action='store_true',
                         help='few rounds: to see that all works')
+    parser.add_argument('--where', action='store_true',
+                        help='no figures: the functions that a gated and a '
+                             'forged request spend instructions in')
     parser.add_argument('figure', nargs='*', help=', '.join(figures))
     options = parser.parse_args()
     for name in options.figure:
@@ -37,6 +41,10 @@ def main():
     if worker_core == client_core:
         print('one core only: worker and client share it, and rates say '
               'little; CPU times still do')
+
+    if options.where:
+        where.main()
+        return 0
 
     report = Report()
     failed = 0

@@ -99,6 +99,8 @@ void Parked::finish(ngx_int_t rc)
 {
     ngx_connection_t *c = r_->connection;
 
+    c->log->action = const_cast<char *>("sending to client");
+
     // A client that reads slowly holds its request, not a place in flight.
     pending_.reset();
     ngx_http_finalize_request(r_, rc);

@@ -39,9 +39,9 @@ use Test::Nginx::Socket ();
 
 our @EXPORT = (
     @L402::Token::EXPORT,
-    qw(main_config http_config service fault env key_file write_secret
+    qw(http_config service fault env key_file write_secret
        buy pay parse_challenge invoices_made fault_calls
-       connection backend_requests error_log nginx_pid
+       connection backend_requests error_log
        is ok like unlike is_deeply),
 );
 
@@ -119,9 +119,6 @@ sub http_config ($more = '') {
         . $more;
 }
 
-# For blocks that set up all by themselves: load_module is t/run's affair.
-sub main_config { return '' }
-
 sub get_json ($url) {
     my $response = HTTP::Tiny->new(timeout => 20)->get($url);
     $response->{success} or die "$url: $response->{status}\n";
@@ -175,10 +172,6 @@ sub error_log {
     open my $in, '<:raw', $file or return '';
     local $/;
     return <$in> // '';
-}
-
-sub nginx_pid {
-    return Test::Nginx::Util::get_pid_from_pidfile('');
 }
 
 my $backend = L402::Backend->start("$dir/$$-backend");

@@ -18,7 +18,8 @@ build_nginx() {
     shift 2
 
     stamp=$( { printf '%s\n' "$@" "${nginx_features[@]}"
-               cat "$repo/config" "$source/src/core/nginx.h"
+               cat "$repo/config" "$repo/t/lib/sanitizer_hooks.c" \
+                   "$source/src/core/nginx.h"
                cd "$repo" && ls src/core src/invoice src/nginx include/l402
              } | sha256sum)
 

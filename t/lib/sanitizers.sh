@@ -15,14 +15,14 @@ sanitized_nginx() {
     say "building nginx and the module under ASan and UBSan"
     mkdir -p "$build/sanitize"
     gcc -c -fPIC -DL402_REPORTS="\"$reports\"" \
-        -o "$build/sanitize/ubsan_reports.o" "$repo/t/lib/ubsan_reports.c" \
+        -o "$build/sanitize/sanitizer_hooks.o" "$repo/t/lib/sanitizer_hooks.c" \
         || return 1
 
     quietly "$build/log/sanitize-nginx.log" \
         build_nginx "$source" "$work" \
             --with-cc-opt="$common -fsanitize=address -DNGX_DEBUG_PALLOC=1" \
             --with-ld-opt="-fsanitize=address,undefined \
-                           $build/sanitize/ubsan_reports.o" \
+                           $build/sanitize/sanitizer_hooks.o" \
         || return 1
 
     local checks="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
@@ -43,7 +43,7 @@ use_sanitizers() {
 abort_on_error=0,log_path=$reports/asan"
     export LSAN_OPTIONS="suppressions=$repo/t/lib/lsan.supp,\
 print_suppressions=0"
-    # The unit tests'; for nginx see ubsan_reports.c.
+    # The unit tests'; for nginx see sanitizer_hooks.c.
     export UBSAN_OPTIONS=print_stacktrace=1
     export L402_SANITIZE=1
     export L402_NGINX=$build/sanitize/nginx/nginx
