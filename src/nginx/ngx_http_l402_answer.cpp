@@ -77,27 +77,40 @@ void begin(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx, ngx_uint_t status)
     ctx->answering = 1;
 }
 
+// The same for each reason, and kept for good.
+const std::string &error_field(Result reason)
+{
+    static std::string kept[l402::result_count];
+    std::string &field = kept[static_cast<size_t>(reason)];
+
+    if (field.empty()) {
+        field = l402::www_authenticate_error(reason);
+    }
+
+    return field;
+}
+
 ngx_int_t add_fields(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf,
     const ngx_http_l402_answer_t &answer, const std::string &others)
 {
-    std::string field;
+    ngx_int_t rc = NGX_OK;
 
     if (answer.challenge) {
-        field = l402::www_authenticate(*answer.challenge, lcf->lsat);
+        rc = ngx_http_l402_add_header(r, "WWW-Authenticate",
+            l402::www_authenticate(*answer.challenge, lcf->lsat));
 
     } else if (answer.status == NGX_HTTP_UNAUTHORIZED) {
-        field = l402::www_authenticate_error(answer.reason);
+        rc = ngx_http_l402_add_literal(r, "WWW-Authenticate",
+            error_field(answer.reason));
     }
 
-    if (!field.empty()
-        && ngx_http_l402_add_header(r, "WWW-Authenticate", field) != NGX_OK)
-    {
-        return NGX_ERROR;
+    bool asks = answer.challenge || answer.status == NGX_HTTP_UNAUTHORIZED;
+
+    if (rc == NGX_OK && asks && !others.empty()) {
+        rc = ngx_http_l402_add_header(r, "WWW-Authenticate", others);
     }
 
-    if (!field.empty() && !others.empty()
-        && ngx_http_l402_add_header(r, "WWW-Authenticate", others) != NGX_OK)
-    {
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 

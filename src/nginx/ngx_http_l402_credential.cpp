@@ -141,8 +141,10 @@ void ngx_http_l402_find_fields(ngx_http_request_t *r, ngx_str_t *macaroon,
     ngx_table_elt_t *authorization = r->headers_in.authorization;
     ngx_int_t rc = NGX_OK;
 
+    // Where it decided, it is ours; else it may be all the same.
     if (authorization
-        && l402::is_l402_scheme(ngx_http_l402_view(authorization->value)))
+        && (field == l402::CredentialField::authorization
+            || l402::is_l402_scheme(ngx_http_l402_view(authorization->value))))
     {
         rc = remove_field(r, authorization);
         r->headers_in.authorization = nullptr;
