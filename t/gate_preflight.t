@@ -22,6 +22,12 @@ our $config = <<"END";
         l402_cors off;
         $upstream
     }
+    location /made/ {
+        l402 weather;
+        l402_price 10sat;
+        l402_cors off;
+        return 204;
+    }
     location /open { return 200 "open\\n"; }
 END
 
@@ -109,14 +115,25 @@ for my $method (qw(GET HEAD POST DELETE)) {
 --- config eval: $main::config
 --- script
 my $r = main::options('/off/', @main::preflight);
-is($r->{status}, 402, "$name - like any other");
+is($r->{status}, 200, "$name - the upstream's");
 is($r->{headers}{"access-control-$_"}, undef, "$name - no $_")
     for qw(allow-origin expose-headers allow-methods max-age);
 $r = main::options('/off/', @main::preflight,
                    'Authorization: ' . credential());
-is($r->{status}, 200, "$name - paid, it is the upstream's");
---- invoices: 1
---- backend: 1
+is($r->{status}, 200, "$name - paid, it is the upstream's as well");
+unlike((backend_requests())[-1], qr/^Authorization:/m, "$name - without it");
+# No other request gets by in its clothes.
+$r = main::options('/off/', $main::preflight[0]);
+is($r->{status}, 402, "$name - an OPTIONS that is no preflight");
+$r = connection()->request('POST', '/off/', \@main::preflight);
+is($r->{status}, 402, "$name - another method");
+# The configuration's, before the access phase.
+$r = main::options('/made/', @main::preflight);
+is($r->{status}, 204, "$name - made by return");
+$r = connection()->get('/made/', @main::preflight);
+is($r->{status}, 500, "$name - which lets nothing else out");
+--- invoices: 2
+--- backend: 2
 
 
 

@@ -28,6 +28,10 @@ bool is_l402_scheme(std::string_view authorization) noexcept;
 // The same, and where it is, leaves what stands behind the scheme.
 bool take_l402_scheme(std::string_view &authorization) noexcept;
 
+// Is this Macaroon or Grpc-Metadata-Macaroon value (hex) one of L402, and not
+// of an application behind the gate?
+bool is_l402_macaroon(std::string_view hex) noexcept;
+
 // An Authorization value taken apart, not yet decoded. Points into the value.
 struct Credential {
     Slice  macaroons[max_macaroons];  // base64

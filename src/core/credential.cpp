@@ -1,5 +1,7 @@
 #include "l402/credential.h"
 
+#include "l402/encoding.h"
+
 #include <cstring>
 
 namespace l402 {
@@ -69,6 +71,18 @@ bool is_space(char c) noexcept
 [[gnu::hot]] bool is_l402_scheme(std::string_view authorization) noexcept
 {
     return take_l402_scheme(authorization);
+}
+
+bool is_l402_macaroon(std::string_view hex) noexcept
+{
+    uint8_t bytes[max_macaroon_size];
+    Macaroon macaroon;
+    Identifier identifier;
+
+    return hex.size() <= 2 * sizeof(bytes) && hex_decode(hex, bytes)
+           && parse_macaroon({reinterpret_cast<char *>(bytes), hex.size() / 2},
+                  macaroon)
+           && parse_identifier(macaroon.identifier.view(), identifier);
 }
 
 bool parse_credential(std::string_view text, Credential &out) noexcept

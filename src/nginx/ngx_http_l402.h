@@ -222,6 +222,7 @@ ngx_int_t ngx_http_l402_add_variables(ngx_conf_t *cf);
 // ngx_http_l402_access.cpp
 ngx_int_t ngx_http_l402_access_handler(ngx_http_request_t *r);
 ngx_http_l402_ctx_t *ngx_http_l402_get_ctx(ngx_http_request_t *r);
+bool ngx_http_l402_is_preflight(ngx_http_request_t *r);
 
 // ngx_http_l402_price.cpp: false: not an amount (one line has been logged)
 bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,

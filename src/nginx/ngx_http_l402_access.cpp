@@ -6,31 +6,6 @@ using l402::Result;
 
 namespace {
 
-bool is_preflight(ngx_http_request_t *r)
-{
-    if (r->method != NGX_HTTP_OPTIONS) {
-        return false;
-    }
-
-    bool origin = false, method = false;
-
-    for (ngx_list_part_t *part = &r->headers_in.headers.part; part;
-         part = part->next)
-    {
-        auto h = static_cast<ngx_table_elt_t *>(part->elts);
-
-        for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            std::string_view name(reinterpret_cast<char *>(h[i].lowcase_key),
-                h[i].lowcase_key ? h[i].key.len : 0);
-
-            origin |= name == "origin";
-            method |= name == "access-control-request-method";
-        }
-    }
-
-    return origin && method;
-}
-
 // Only `internal` and named locations can be sure that the configuration, and
 // not a client, brought a request here.
 bool is_internal(ngx_http_request_t *r)
@@ -124,8 +99,14 @@ bool is_internal(ngx_http_request_t *r)
     ctx->has_price = 0;
     ctx->answering = 0;
 
-    if (lcf->cors && is_preflight(r)) {
+    // A browser sends these without credentials, and before it may pay.
+    if (ngx_http_l402_is_preflight(r)) {
         ctx->result = Result::free;
+
+        if (!lcf->cors) {
+            return pass(r, mcf, lcf, ctx);
+        }
+
         ngx_http_finalize_request(r, ngx_http_l402_send_preflight(r, ctx));
         return NGX_DONE;
     }
@@ -164,6 +145,31 @@ bool is_internal(ngx_http_request_t *r)
 }
 
 }  // namespace
+
+bool ngx_http_l402_is_preflight(ngx_http_request_t *r)
+{
+    if (r->method != NGX_HTTP_OPTIONS) {
+        return false;
+    }
+
+    bool origin = false, method = false;
+
+    for (ngx_list_part_t *part = &r->headers_in.headers.part; part;
+         part = part->next)
+    {
+        auto h = static_cast<ngx_table_elt_t *>(part->elts);
+
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            std::string_view name(reinterpret_cast<char *>(h[i].lowcase_key),
+                h[i].lowcase_key ? h[i].key.len : 0);
+
+            origin |= name == "origin";
+            method |= name == "access-control-request-method";
+        }
+    }
+
+    return origin && method;
+}
 
 [[gnu::hot]] ngx_http_l402_ctx_t *ngx_http_l402_get_ctx(ngx_http_request_t *r)
 {

@@ -94,7 +94,15 @@ bool is_field(const ngx_table_elt_t &h, std::string_view name)
     return NGX_OK;
 }
 
-ngx_table_elt_t *find_field(ngx_http_request_t *r, std::string_view name)
+bool carries_credential(const ngx_table_elt_t &h)
+{
+    // Lengths first: hardly any other field has one of these.
+    return (h.key.len == macaroon_name.size() || h.key.len == grpc_name.size())
+           && (is_field(h, macaroon_name) || is_field(h, grpc_name))
+           && l402::is_l402_macaroon(ngx_http_l402_view(h.value));
+}
+
+ngx_table_elt_t *find_credential(ngx_http_request_t *r)
 {
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part;
          part = part->next)
@@ -102,7 +110,7 @@ ngx_table_elt_t *find_field(ngx_http_request_t *r, std::string_view name)
         auto h = static_cast<ngx_table_elt_t *>(part->elts);
 
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (is_field(h[i], name)) {
+            if (carries_credential(h[i])) {
                 return &h[i];
             }
         }
@@ -150,22 +158,16 @@ void ngx_http_l402_find_fields(ngx_http_request_t *r, ngx_str_t *macaroon,
         r->headers_in.authorization = nullptr;
     }
 
-    if (rc == NGX_OK && field != l402::CredentialField::none
-        && field != l402::CredentialField::authorization)
-    {
-        std::string_view name = field == l402::CredentialField::macaroon
-                                    ? macaroon_name : grpc_name;
+    // A client may have sent it in several fields, and each as often as it
+    // liked.
+    while (rc == NGX_OK) {
+        ngx_table_elt_t *h = find_credential(r);
 
-        // As often as a client may have sent it.
-        while (rc == NGX_OK) {
-            ngx_table_elt_t *h = find_field(r, name);
-
-            if (h == nullptr) {
-                break;
-            }
-
-            rc = remove_field(r, h);
+        if (h == nullptr) {
+            break;
         }
+
+        rc = remove_field(r, h);
     }
 
     // $http_authorization may have been read, and kept, before.

@@ -40,10 +40,22 @@ bool is_slash_redirect(ngx_http_request_t *r)
                   == ngx_http_core_find_config_phase;
 }
 
-[[gnu::hot]] bool may_leave(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
+// A configuration that answers preflights itself does so with `return 204`,
+// which has nothing to give away; other answers are its affair only where it
+// has said so.
+bool is_preflight_answer(ngx_http_request_t *r,
+    const ngx_http_l402_loc_conf_t *lcf)
+{
+    return (r->headers_out.status == NGX_HTTP_NO_CONTENT || !lcf->cors)
+           && ngx_http_l402_is_preflight(r);
+}
+
+[[gnu::hot]] bool may_leave(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    const ngx_http_l402_loc_conf_t *lcf)
 {
     return r->headers_out.status >= 400 || (ctx && ctx->answering)
-           || passed_access(r) || is_slash_redirect(r);
+           || passed_access(r) || is_slash_redirect(r)
+           || is_preflight_answer(r, lcf);
 }
 
 bool has_header(ngx_http_request_t *r, std::string_view name)
@@ -76,6 +88,8 @@ ngx_int_t block(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
         "by 500", r->headers_out.status);
 
     ngx_http_clean_header(r);
+    // What a log would show in its place.
+    r->err_status = 0;
     r->headers_out.status = NGX_HTTP_INTERNAL_SERVER_ERROR;
     r->headers_out.content_type = blocked_type;
     r->headers_out.content_type_len = blocked_type.len;
@@ -110,7 +124,7 @@ ngx_int_t block(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
 
     ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
 
-    if (!may_leave(r, ctx)) {
+    if (!may_leave(r, ctx, lcf)) {
         ctx = ctx ? ctx : ngx_http_l402_get_ctx(r);
 
         // Without even a context: nothing leaves.

@@ -8,7 +8,8 @@ nginx_features=(
     --with-http_sub_module --with-http_dav_module --with-http_gunzip_module
     --with-http_gzip_static_module --with-http_random_index_module
     --with-http_secure_link_module --with-http_slice_module
-    --with-http_stub_status_module
+    --with-http_stub_status_module --with-http_flv_module
+    --with-http_mp4_module
 )
 
 # build_nginx <source> <work folder> [configure arguments]
