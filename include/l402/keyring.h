@@ -43,7 +43,7 @@ private:
         uint8_t hint[2];
     };
 
-    bool add(const uint8_t master[32]) noexcept;
+    void add(const uint8_t master[32]) noexcept;
 
     Key    keys_[max_keys];
     size_t count_ = 0;

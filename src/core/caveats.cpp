@@ -8,7 +8,8 @@
 
 namespace l402 {
 
-[[gnu::hot]] bool split_caveat(std::string_view caveat, std::string_view &condition,
+[[gnu::hot]]
+bool split_caveat(std::string_view caveat, std::string_view &condition,
     std::string_view &value) noexcept
 {
     size_t equals = caveat.find('=');
@@ -231,7 +232,8 @@ struct Checker {
 };
 
 // Conditions that begin with "<service>_".
-[[gnu::hot]] bool Checker::check_own(std::string_view name, std::string_view value,
+[[gnu::hot]]
+bool Checker::check_own(std::string_view name, std::string_view value,
     bool &known) noexcept
 {
     known = true;
@@ -262,7 +264,8 @@ struct Checker {
     return true;
 }
 
-[[gnu::hot]] bool Checker::check(std::string_view condition, std::string_view value) noexcept
+[[gnu::hot]]
+bool Checker::check(std::string_view condition, std::string_view value) noexcept
 {
     if (condition == "services") {
         ServiceList list;
@@ -318,7 +321,8 @@ struct Checker {
 
 }  // namespace
 
-[[gnu::hot]] Result check_caveats(const Slice *caveats, size_t count, const Facts &facts,
+[[gnu::hot]]
+Result check_caveats(const Slice *caveats, size_t count, const Facts &facts,
     const uint8_t preimage[32], Verdict &out) noexcept
 {
     Checker checker{facts, preimage};

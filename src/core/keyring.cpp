@@ -25,7 +25,7 @@ Keyring::~Keyring()
     wipe(keys_, sizeof(keys_));
 }
 
-bool Keyring::add(const uint8_t master[32]) noexcept
+void Keyring::add(const uint8_t master[32]) noexcept
 {
     Key &key = keys_[count_];
     uint8_t hint[32];
@@ -34,7 +34,6 @@ bool Keyring::add(const uint8_t master[32]) noexcept
     hmac(key.mac, hint_label.data(), hint_label.size(), hint);
     std::memcpy(key.hint, hint, sizeof(key.hint));
     count_++;
-    return true;
 }
 
 bool Keyring::parse(std::string_view text, std::string &error)

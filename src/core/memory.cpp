@@ -94,19 +94,22 @@ VerifiedMemory::~VerifiedMemory()
     wipe(key_, sizeof(key_));
 }
 
-[[gnu::hot]] VerifiedMemory::Entry *VerifiedMemory::at(uint64_t position) const noexcept
+[[gnu::hot]]
+VerifiedMemory::Entry *VerifiedMemory::at(uint64_t position) const noexcept
 {
     return reinterpret_cast<Entry *>(ring_ + (position & (ring_size_ - 1)));
 }
 
-[[gnu::hot]] bool VerifiedMemory::is_overwritten(uint64_t position) const noexcept
+[[gnu::hot]]
+bool VerifiedMemory::is_overwritten(uint64_t position) const noexcept
 {
     return head_ - position > ring_size_;
 }
 
 // Of 16 characters of what an Authorization value ends in, the preimage, and
 // of 16 before it, the signature's; in hex the signature's and others.
-[[gnu::hot]] uint64_t VerifiedMemory::hash(const void *owner, std::string_view text)
+[[gnu::hot]]
+uint64_t VerifiedMemory::hash(const void *owner, std::string_view text)
     const noexcept
 {
     const char *end = text.data() + text.size();

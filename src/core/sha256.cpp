@@ -215,7 +215,8 @@ void hmac(const uint8_t key[32], const void *data, size_t size,
     outer.write(out);
 }
 
-[[gnu::hot]] bool equal_constant_time(const void *a, const void *b, size_t size) noexcept
+[[gnu::hot]]
+bool equal_constant_time(const void *a, const void *b, size_t size) noexcept
 {
     auto x = static_cast<const uint8_t *>(a);
     auto y = static_cast<const uint8_t *>(b);

@@ -49,7 +49,8 @@ bool location_is_good(const Macaroon &macaroon) noexcept
            || macaroon.location.view() == macaroon_location;
 }
 
-[[gnu::hot]] void name_token(const uint8_t payment_hash[32], const uint8_t token_id[32],
+[[gnu::hot]]
+void name_token(const uint8_t payment_hash[32], const uint8_t token_id[32],
     Verdict &out) noexcept
 {
     out.has_token = true;
@@ -276,7 +277,8 @@ void verify_hex(const Keyring &keys, const Facts &facts,
 // Marked hot, with all that a good and known credential passes through: the
 // linker lays it side by side, and between two requests the kernel has taken
 // the instruction cache.
-[[gnu::hot]] void verify(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
+[[gnu::hot]]
+void verify(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
     Verdict &out) noexcept
 {
     out = Verdict{};

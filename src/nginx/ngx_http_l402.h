@@ -200,10 +200,12 @@ void ngx_http_l402_log_at(ngx_conf_t *cf, ngx_uint_t level,
 
 // ngx_http_l402_conf.cpp
 extern ngx_command_t  ngx_http_l402_commands[];
+void ngx_http_l402_set_place(ngx_conf_t *cf, ngx_http_l402_place_t *place);
+
+// ngx_http_l402_merge.cpp
 void *ngx_http_l402_create_main_conf(ngx_conf_t *cf);
 void *ngx_http_l402_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
-void ngx_http_l402_set_place(ngx_conf_t *cf, ngx_http_l402_place_t *place);
 ngx_int_t ngx_http_l402_check_prices(ngx_conf_t *cf,
     ngx_http_l402_main_conf_t *mcf);
 
@@ -229,6 +231,9 @@ bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ngx_http_l402_loc_conf_t *lcf, bool log);
 
 // ngx_http_l402_credential.cpp
+// The first field of that name (in lower case), or null.
+ngx_table_elt_t *ngx_http_l402_find_header(ngx_http_request_t *r,
+    std::string_view name);
 void ngx_http_l402_find_fields(ngx_http_request_t *r, ngx_str_t *macaroon,
     ngx_str_t *grpc_metadata_macaroon);
 ngx_int_t ngx_http_l402_take_credential_off(ngx_http_request_t *r,

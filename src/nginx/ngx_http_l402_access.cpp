@@ -16,7 +16,8 @@ bool is_internal(ngx_http_request_t *r)
     return clcf->internal || clcf->named;
 }
 
-[[gnu::hot]] bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
+[[gnu::hot]]
+bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
     const ngx_http_l402_loc_conf_t *lcf)
 {
     if (!ctx->verified) {
@@ -63,7 +64,8 @@ bool is_internal(ngx_http_request_t *r)
     }
 }
 
-[[gnu::hot]] ngx_int_t pass(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
+[[gnu::hot]]
+ngx_int_t pass(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
 {
     if (lcf->pass_credential) {
@@ -79,7 +81,8 @@ bool is_internal(ngx_http_request_t *r)
     return NGX_OK;
 }
 
-[[gnu::hot]] ngx_int_t handle(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf)
+[[gnu::hot]]
+ngx_int_t handle(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf)
 {
     auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
         ngx_http_get_module_main_conf(r, ngx_http_l402_module));
@@ -148,27 +151,9 @@ bool is_internal(ngx_http_request_t *r)
 
 bool ngx_http_l402_is_preflight(ngx_http_request_t *r)
 {
-    if (r->method != NGX_HTTP_OPTIONS) {
-        return false;
-    }
-
-    bool origin = false, method = false;
-
-    for (ngx_list_part_t *part = &r->headers_in.headers.part; part;
-         part = part->next)
-    {
-        auto h = static_cast<ngx_table_elt_t *>(part->elts);
-
-        for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            std::string_view name(reinterpret_cast<char *>(h[i].lowcase_key),
-                h[i].lowcase_key ? h[i].key.len : 0);
-
-            origin |= name == "origin";
-            method |= name == "access-control-request-method";
-        }
-    }
-
-    return origin && method;
+    return r->method == NGX_HTTP_OPTIONS
+           && ngx_http_l402_find_header(r, "origin")
+           && ngx_http_l402_find_header(r, "access-control-request-method");
 }
 
 [[gnu::hot]] ngx_http_l402_ctx_t *ngx_http_l402_get_ctx(ngx_http_request_t *r)

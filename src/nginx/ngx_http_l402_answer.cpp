@@ -16,31 +16,11 @@ struct Page {
     const std::string &body() const { return kept ? *kept : made; }
 };
 
-const ngx_str_t *find_header(ngx_http_request_t *r, std::string_view name)
-{
-    for (ngx_list_part_t *part = &r->headers_in.headers.part; part;
-         part = part->next)
-    {
-        auto h = static_cast<ngx_table_elt_t *>(part->elts);
-
-        for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (h[i].lowcase_key
-                && std::string_view(reinterpret_cast<char *>(h[i].lowcase_key),
-                       h[i].key.len) == name)
-            {
-                return &h[i].value;
-            }
-        }
-    }
-
-    return nullptr;
-}
-
 std::string_view header(ngx_http_request_t *r, std::string_view name)
 {
-    const ngx_str_t *value = find_header(r, name);
+    ngx_table_elt_t *h = ngx_http_l402_find_header(r, name);
 
-    return value ? ngx_http_l402_view(*value) : std::string_view();
+    return h ? ngx_http_l402_view(h->value) : std::string_view();
 }
 
 // What auth_basic set under `satisfy any` stays, behind ours: clients look at

@@ -17,7 +17,8 @@ bool is_field(const ngx_table_elt_t &h, std::string_view name)
 
 // Pointers into the list (headers_in has many) stay good: nothing moves. A
 // part is shortened at either end, or divided in two.
-[[gnu::hot]] ngx_int_t remove_at(ngx_http_request_t *r, ngx_list_part_t *previous,
+[[gnu::hot]]
+ngx_int_t remove_at(ngx_http_request_t *r, ngx_list_part_t *previous,
     ngx_list_part_t *part, ngx_uint_t i)
 {
     ngx_list_t *list = &r->headers_in.headers;
@@ -76,7 +77,8 @@ bool is_field(const ngx_table_elt_t &h, std::string_view name)
     return NGX_OK;
 }
 
-[[gnu::hot]] ngx_int_t remove_field(ngx_http_request_t *r, ngx_table_elt_t *field)
+[[gnu::hot]]
+ngx_int_t remove_field(ngx_http_request_t *r, ngx_table_elt_t *field)
 {
     ngx_list_part_t *previous = nullptr;
 
@@ -102,7 +104,9 @@ bool carries_credential(const ngx_table_elt_t &h)
            && l402::is_l402_macaroon(ngx_http_l402_view(h.value));
 }
 
-ngx_table_elt_t *find_credential(ngx_http_request_t *r)
+// The first field that matches.
+template <typename Matches>
+ngx_table_elt_t *find_field(ngx_http_request_t *r, Matches matches)
 {
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part;
          part = part->next)
@@ -110,7 +114,7 @@ ngx_table_elt_t *find_credential(ngx_http_request_t *r)
         auto h = static_cast<ngx_table_elt_t *>(part->elts);
 
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (carries_credential(h[i])) {
+            if (matches(h[i])) {
                 return &h[i];
             }
         }
@@ -120,6 +124,14 @@ ngx_table_elt_t *find_credential(ngx_http_request_t *r)
 }
 
 }  // namespace
+
+ngx_table_elt_t *ngx_http_l402_find_header(ngx_http_request_t *r,
+    std::string_view name)
+{
+    return find_field(r, [name](const ngx_table_elt_t &h) {
+        return is_field(h, name);
+    });
+}
 
 void ngx_http_l402_find_fields(ngx_http_request_t *r, ngx_str_t *macaroon,
     ngx_str_t *grpc_metadata_macaroon)
@@ -161,7 +173,7 @@ void ngx_http_l402_find_fields(ngx_http_request_t *r, ngx_str_t *macaroon,
     // A client may have sent it in several fields, and each as often as it
     // liked.
     while (rc == NGX_OK) {
-        ngx_table_elt_t *h = find_credential(r);
+        ngx_table_elt_t *h = find_field(r, carries_credential);
 
         if (h == nullptr) {
             break;
