@@ -3,14 +3,34 @@
 #pragma once
 
 #include "l402/invoice.h"
-#include "l402/keyring.h"
+#include "l402/verify.h"
 
 namespace l402 {
 
+// What a token shall grant, and what it is tied to. Values of a request are
+// escaped where they become caveats.
 struct Terms {
-    std::string_view service;
-    uint8_t          tier = 0;
-    int64_t          valid_until = 0;  // unix seconds; 0: for ever
+    struct Constraint {
+        std::string_view condition;
+        int64_t          grant;
+    };
+
+    std::string_view        service;
+    uint8_t                 tier = 0;
+    int64_t                 valid_until = 0;  // unix seconds; 0: for ever
+    std::string_view        capabilities;     // a comma list
+    bool                    has_capabilities = false;
+    std::vector<Constraint> constraints;
+
+    // l402_bind; not tied where the flag is not set.
+    bool             bind_address = false;
+    bool             bind_host = false;
+    bool             bind_path = false;
+    bool             bind_method = false;
+    std::string_view client_address;  // as in Facts
+    std::string_view host;
+    std::string_view path;
+    std::string_view method;
 };
 
 struct Challenge {
@@ -22,13 +42,35 @@ struct Challenge {
     int64_t     token_expires_at = 0;  // 0: never
 };
 
-// The minted caveats in their fixed order: services, <service>_valid_until.
+// The minted caveats in their fixed order: services, <service>_valid_until,
+// <service>_capabilities, constraints, client_address, request_host,
+// request_path, request_method.
 std::vector<std::string> minted_caveats(const Terms &terms);
 
 // A macaroon that commits to payment_hash, V2 binary, made with the first key
 // (or `key`). token_id is random; its hint is stamped here.
 std::string mint(const Keyring &keys, size_t key, const Hash &payment_hash,
     Hash token_id, const std::vector<std::string> &caveats);
+
+// Raising a token of a lower tier: the new one keeps its token id, is made
+// with the key that minted it, and carries what its holder has narrowed.
+struct Upgrade {
+    size_t                   key = 0;
+    Hash                     token_id{};
+    int64_t                  expires = 0;  // of the old token; 0: never
+    std::vector<std::string> carried;      // caveats that stay in force
+};
+
+// False: the verdict is no lower tier of a token that is otherwise good, or
+// what its holder appended forbids that any upgrade of it opens this request.
+// `terms` are those of a token bought afresh; `out.expires` still has to be
+// applied to them.
+bool find_upgrade(const Keyring &keys, const Facts &facts,
+    const Verdict &verdict, const Terms &terms, Upgrade &out);
+
+// As mint(), with all of upgrade.carried after the minted caveats.
+std::string mint_upgrade(const Keyring &keys, const Upgrade &upgrade,
+    const Hash &payment_hash, const Terms &terms);
 
 // L402 macaroon="T", invoice="P", version="0", token="T" - in this order and
 // spacing, which deployed clients rely on; `lsat` appends the old scheme.

@@ -31,16 +31,20 @@ public:
     void root_key(size_t key, std::string_view identifier,
         uint8_t out[32]) const noexcept;
 
-    // Token ids end in two bytes that name the key they were minted with, so
-    // that verification tries that key first. Ids from elsewhere (all 32
-    // bytes random) verify too, at the cost of a try a key.
+    // Token ids end in four bytes that name the key they were minted with.
+    // Verification tries that key and no other, so that a forgery costs one
+    // chain as a good token does. Ids from elsewhere (all 32 bytes random)
+    // verify too, at the cost of a try a key.
+    static constexpr size_t hint_size = 4;
+
     void stamp(size_t key, Hash &token_id) const noexcept;
+    // size(): no key is named
     size_t hinted_key(const uint8_t token_id[32]) const noexcept;
 
 private:
     struct Key {
         HmacKey mac;
-        uint8_t hint[2];
+        uint8_t hint[hint_size];
     };
 
     void add(const uint8_t master[32]) noexcept;

@@ -1,10 +1,9 @@
-// The table of docs/wire-format.md ("Caveats"): what each condition demands,
-// and that each later one is only narrower.
-
 #include "caveats.h"
 
 #include "l402/encoding.h"
-#include "l402/verify.h"
+#include "l402/sha256.h"
+#include "network.h"
+#include "request_value.h"
 
 namespace l402 {
 
@@ -106,55 +105,27 @@ constexpr NameCharacters name_characters = make_name_characters();
     return item;
 }
 
-namespace {
-
-// A comma list in which every item is well-formed, or nothing at all.
-template <typename ItemIsGood>
-bool is_list(std::string_view list, ItemIsGood good) noexcept
+[[gnu::hot]]
+bool ServiceList::read(std::string_view list, std::string_view service) noexcept
 {
-    if (list.empty()) {
-        return true;
-    }
+    return is_list(list, [&](std::string_view item) {
+        std::string_view name;
+        uint8_t t;
 
-    if (list.back() == ',') {
-        return false;
-    }
-
-    for (size_t n = 0; !list.empty(); n++) {
-        if (n == max_list_items || !good(next_item(list))) {
+        if (!parse_service(item, name, t)) {
             return false;
         }
-    }
 
-    return true;
+        if (name == service) {
+            tier = has_service && tier < t ? tier : t;
+            has_service = true;
+        }
+
+        return true;
+    });
 }
 
-// One pass over "name:tier,...": is it well-formed, and what does it say of
-// `service`? A name that stands twice has its lower tier, so that nothing is
-// gained by it.
-struct ServiceList {
-    bool    has_service = false;
-    uint8_t tier = 0;
-
-    bool read(std::string_view list, std::string_view service) noexcept
-    {
-        return is_list(list, [&](std::string_view item) {
-            std::string_view name;
-            uint8_t t;
-
-            if (!parse_service(item, name, t)) {
-                return false;
-            }
-
-            if (name == service) {
-                tier = has_service && tier < t ? tier : t;
-                has_service = true;
-            }
-
-            return true;
-        });
-    }
-};
+namespace {
 
 bool services_narrow(std::string_view before, std::string_view after) noexcept
 {
@@ -173,192 +144,133 @@ bool services_narrow(std::string_view before, std::string_view after) noexcept
     return true;
 }
 
-bool item_in(std::string_view list, std::string_view item) noexcept
+// Every item of the later list is within one of the earlier list.
+template <typename Within>
+bool each_within(std::string_view before, std::string_view after,
+    Within within) noexcept
 {
-    while (!list.empty()) {
-        if (next_item(list) == item) {
-            return true;
+    while (!after.empty()) {
+        std::string_view item = next_item(after);
+
+        if (!any_item(before, [&](std::string_view allowed) {
+                return within(allowed, item);
+            }))
+        {
+            return false;
         }
+    }
+
+    return true;
+}
+
+bool same(std::string_view a, std::string_view b) noexcept
+{
+    return a == b;
+}
+
+bool is_preimage(std::string_view value, uint8_t out[32]) noexcept
+{
+    return value.size() == 64 && hex_decode(value, out);
+}
+
+}  // namespace
+
+bool value_is_good(Values kind, std::string_view value) noexcept
+{
+    int64_t number;
+    uint8_t preimage[32];
+    ServiceList services;
+
+    switch (kind) {
+    case Values::services:
+        return services.read(value, {});
+    case Values::number:
+        return parse_number(value, number);
+    case Values::names:
+        return is_list(value, is_service_name);
+    case Values::preimage:
+        return is_preimage(value, preimage);
+    case Values::addresses:
+        return is_list(value, is_network);
+    case Values::hosts:
+        return is_list(value, is_host_item);
+    case Values::paths:
+        return is_list(value, is_path_item);
+    case Values::methods:
+        return is_list(value, is_method_item);
     }
 
     return false;
 }
 
-bool list_narrows(std::string_view before, std::string_view after) noexcept
+bool value_narrows(Values kind, std::string_view before,
+    std::string_view after) noexcept
 {
-    while (!after.empty()) {
-        if (!item_in(before, next_item(after))) {
-            return false;
-        }
+    int64_t had, has;
+    uint8_t one[32], other[32];
+
+    switch (kind) {
+    case Values::services:
+        return services_narrow(before, after);
+    case Values::number:
+        return parse_number(before, had) && parse_number(after, has)
+               && has <= had;
+    case Values::names:
+    case Values::hosts:
+        return each_within(before, after, same);
+    case Values::preimage:
+        return is_preimage(before, one) && is_preimage(after, other)
+               && equal_constant_time(one, other, sizeof(one));
+    case Values::addresses:
+        return each_within(before, after, network_within);
+    case Values::paths:
+        return each_within(before, after, path_within);
+    case Values::methods:
+        return each_within(before, after, method_within);
     }
 
-    return true;
+    return false;
 }
 
-// A number that each later caveat of its condition may only lower.
-struct Falling {
-    bool    seen = false;
-    int64_t value = 0;
-
-    bool narrow(std::string_view text) noexcept
-    {
-        int64_t next;
-
-        if (!parse_number(text, next) || (seen && next > value)) {
-            return false;
-        }
-
-        seen = true;
-        value = next;
-        return true;
-    }
-};
-
-struct Checker {
-    const Facts   &facts;
-    const uint8_t *preimage;
-
-    bool             has_services = false;
-    std::string_view services{};
-    ServiceList      last_services{};
-    bool             has_capabilities = false;
-    std::string_view capabilities{};
-    Falling          service_valid_until{};
-    Falling          valid_until{};
-
-    bool check(std::string_view condition, std::string_view value) noexcept;
-    bool check_own(std::string_view name, std::string_view value,
-        bool &known) noexcept;
-};
-
-// Conditions that begin with "<service>_".
-[[gnu::hot]]
-bool Checker::check_own(std::string_view name, std::string_view value,
-    bool &known) noexcept
+[[gnu::hot]] std::string_view own_condition(std::string_view condition,
+    std::string_view service) noexcept
 {
-    known = true;
-
-    if (name == "valid_until") {
-        return service_valid_until.narrow(value);
-    }
-
-    if (name == "capabilities") {
-        if (!is_list(value, is_service_name)
-            || (has_capabilities && !list_narrows(capabilities, value)))
-        {
-            return false;
-        }
-
-        has_capabilities = true;
-        capabilities = value;
-        return true;
-    }
-
-    // Counts that nothing here keeps yet: such a token cannot be honoured
-    // without letting it be used for ever.
-    if (name == "uses" || name == "balance") {
-        return false;
-    }
-
-    known = false;
-    return true;
-}
-
-[[gnu::hot]]
-bool Checker::check(std::string_view condition, std::string_view value) noexcept
-{
-    if (condition == "services") {
-        ServiceList list;
-
-        if (!list.read(value, facts.service)
-            || (has_services && !services_narrow(services, value)))
-        {
-            return false;
-        }
-
-        last_services = list;
-        has_services = true;
-        services = value;
-        return true;
-    }
-
-    if (condition == "valid_until") {
-        return valid_until.narrow(value);
-    }
-
-    if (condition == "preimage") {
-        uint8_t bytes[32];
-
-        return value.size() == 64 && hex_decode(value, bytes)
-               && equal_constant_time(bytes, preimage, sizeof(bytes));
-    }
-
-    std::string_view service = facts.service;
-
     if (condition.size() > service.size() + 1
         && condition[service.size()] == '_'
         && condition.substr(0, service.size()) == service)
     {
-        bool known;
-        bool good = check_own(condition.substr(service.size() + 1), value,
-            known);
+        return condition.substr(service.size() + 1);
+    }
 
-        if (known) {
-            return good;
+    return {};
+}
+
+bool is_reserved_condition(std::string_view condition,
+    std::string_view service) noexcept
+{
+    for (const TyingCondition &tying : tying_conditions) {
+        if (condition == tying.name) {
+            return true;
         }
     }
 
-    return !facts.refuse_unknown_caveats;
-}
-
-[[gnu::hot]] void lower_expiry(int64_t &expires, const Falling &limit) noexcept
-{
-    if (limit.seen && (expires == 0 || limit.value < expires)) {
-        // 0 stands for never, so a limit of 0 is written as 1: long past.
-        expires = limit.value ? limit.value : 1;
-    }
-}
-
-}  // namespace
-
-[[gnu::hot]]
-Result check_caveats(const Slice *caveats, size_t count, const Facts &facts,
-    const uint8_t preimage[32], Verdict &out) noexcept
-{
-    Checker checker{facts, preimage};
-
-    for (size_t i = 0; i < count; i++) {
-        std::string_view condition, value;
-
-        if (split_caveat(caveats[i].view(), condition, value)) {
-            if (!checker.check(condition, value)) {
-                return Result::caveat_refused;
-            }
-
-        } else if (facts.refuse_unknown_caveats) {
-            return Result::caveat_refused;
+    for (std::string_view name : {"services", "valid_until", "preimage"}) {
+        if (condition == name) {
+            return true;
         }
     }
 
-    out.expires = 0;
-    lower_expiry(out.expires, checker.service_valid_until);
-    lower_expiry(out.expires, checker.valid_until);
+    std::string_view own = own_condition(condition, service);
 
-    if (!checker.last_services.has_service) {
-        return Result::wrong_service;
+    for (std::string_view name :
+        {"valid_until", "capabilities", "uses", "balance"})
+    {
+        if (own == name) {
+            return true;
+        }
     }
 
-    out.tier = checker.last_services.tier;
-
-    if (out.expires != 0 && facts.now >= out.expires) {
-        return Result::expired;
-    }
-
-    if (out.tier < facts.tier) {
-        return Result::insufficient;
-    }
-
-    return Result::ok;
+    return false;
 }
 
 }  // namespace l402

@@ -1,4 +1,5 @@
-// Caveat values: strict readers, shared by the checks and the attenuator.
+// Caveat values: what is well-formed, and what is only narrower. Shared by the
+// checks of a request and by the attenuator.
 #pragma once
 
 #include "l402/types.h"
@@ -15,7 +16,7 @@ bool split_caveat(std::string_view caveat, std::string_view &condition,
 // Letters, digits, '_', '-'; 1 to 64 of them.
 bool is_service_name(std::string_view name) noexcept;
 
-// Decimal digits only; false on anything else or beyond 63 bits.
+// Decimal digits only; false on anything else or beyond 18 of them.
 bool parse_number(std::string_view text, int64_t &value) noexcept;
 
 // "name:tier"
@@ -24,5 +25,87 @@ bool parse_service(std::string_view text, std::string_view &name,
 
 // Takes the first item off a comma list.
 std::string_view next_item(std::string_view &list) noexcept;
+
+// A comma list in which every item is well-formed, or nothing at all.
+template <typename ItemIsGood>
+bool is_list(std::string_view list, ItemIsGood good) noexcept
+{
+    if (list.empty()) {
+        return true;
+    }
+
+    if (list.back() == ',') {
+        return false;
+    }
+
+    for (size_t n = 0; !list.empty(); n++) {
+        if (n == max_list_items || !good(next_item(list))) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+template <typename Holds>
+bool any_item(std::string_view list, Holds holds) noexcept
+{
+    while (!list.empty()) {
+        if (holds(next_item(list))) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+// One pass over "name:tier,...": is it well-formed, and what does it say of
+// `service`? A name that stands twice has its lower tier, so that nothing is
+// gained by it.
+struct ServiceList {
+    bool    has_service = false;
+    uint8_t tier = 0;
+
+    bool read(std::string_view list, std::string_view service) noexcept;
+};
+
+// What a condition's values look like.
+enum class Values : uint8_t {
+    services,
+    number,     // each later one no larger
+    names,      // a comma list
+    preimage,   // 64 hex digits, always the same
+    addresses,  // network.h
+    hosts,      // request_value.h
+    paths,
+    methods,
+};
+
+bool value_is_good(Values kind, std::string_view value) noexcept;
+
+// Both values are good ones.
+bool value_narrows(Values kind, std::string_view before,
+    std::string_view after) noexcept;
+
+// The conditions that tie a token to its bearer's requests.
+struct TyingCondition {
+    std::string_view name;
+    Values           kind;
+};
+inline constexpr TyingCondition tying_conditions[] = {
+    {"client_address", Values::addresses},
+    {"request_host", Values::hosts},
+    {"request_path", Values::paths},
+    {"request_method", Values::methods},
+};
+inline constexpr size_t tying_condition_count = 4;
+
+// Of "<service>_<rest>" the rest; empty where the condition is another's.
+std::string_view own_condition(std::string_view condition,
+    std::string_view service) noexcept;
+
+// A condition whose meaning is fixed: l402_constraint may not name it.
+bool is_reserved_condition(std::string_view condition,
+    std::string_view service) noexcept;
 
 }  // namespace l402

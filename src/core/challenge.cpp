@@ -1,5 +1,9 @@
 #include "l402/challenge.h"
 
+#include "chain.h"
+#include "network.h"
+#include "request_value.h"
+
 #include <stdexcept>
 
 namespace l402 {
@@ -25,12 +29,42 @@ std::vector<std::string> minted_caveats(const Terms &terms)
     std::vector<std::string> caveats;
     std::string service(terms.service);
 
-    caveats.push_back("services=" + service + ":"
-        + std::to_string(unsigned(terms.tier)));
+    auto add = [&](std::string_view condition, std::string_view value) {
+        std::string caveat(condition);
+
+        caveat += '=';
+        caveat += value;
+        caveats.push_back(std::move(caveat));
+    };
+
+    add("services", service + ":" + std::to_string(unsigned(terms.tier)));
 
     if (terms.valid_until != 0) {
-        caveats.push_back(service + "_valid_until="
-            + std::to_string(terms.valid_until));
+        add(service + "_valid_until", std::to_string(terms.valid_until));
+    }
+
+    if (terms.has_capabilities) {
+        add(service + "_capabilities", terms.capabilities);
+    }
+
+    for (const Terms::Constraint &constraint : terms.constraints) {
+        add(constraint.condition, std::to_string(constraint.grant));
+    }
+
+    if (terms.bind_address) {
+        add("client_address", address_text(terms.client_address));
+    }
+
+    if (terms.bind_host) {
+        add("request_host", host_item(terms.host));
+    }
+
+    if (terms.bind_path) {
+        add("request_path", path_item(terms.path));
+    }
+
+    if (terms.bind_method) {
+        add("request_method", method_item(terms.method));
     }
 
     return caveats;
@@ -41,18 +75,7 @@ std::string mint(const Keyring &keys, size_t key, const Hash &payment_hash,
 {
     keys.stamp(key, token_id);
 
-    std::string identifier = make_identifier(payment_hash, token_id);
-
-    uint8_t root[32], signature[32];
-    keys.root_key(key, identifier, root);
-    first_signature(root, identifier, signature);
-    wipe(root, sizeof(root));
-
-    for (const std::string &caveat : caveats) {
-        extend_signature(signature, caveat);
-    }
-
-    return encode_macaroon(identifier, caveats, signature);
+    return mint_with_id(keys, key, payment_hash, token_id, caveats);
 }
 
 std::string www_authenticate(const Challenge &challenge, bool lsat)

@@ -121,18 +121,21 @@ void Keyring::root_key(size_t key, std::string_view identifier,
 
 void Keyring::stamp(size_t key, Hash &token_id) const noexcept
 {
-    std::memcpy(token_id.data() + 30, keys_[key].hint, 2);
+    std::memcpy(token_id.data() + token_id.size() - hint_size, keys_[key].hint,
+        hint_size);
 }
 
 size_t Keyring::hinted_key(const uint8_t token_id[32]) const noexcept
 {
     for (size_t i = 0; i < count_; i++) {
-        if (std::memcmp(keys_[i].hint, token_id + 30, 2) == 0) {
+        if (std::memcmp(keys_[i].hint, token_id + 32 - hint_size, hint_size)
+            == 0)
+        {
             return i;
         }
     }
 
-    return 0;
+    return count_;
 }
 
 }  // namespace l402

@@ -1,5 +1,7 @@
 #include "l402/verify.h"
 
+#include "chain.h"
+
 #include "l402/encoding.h"
 
 #include <cstring>
@@ -7,40 +9,6 @@
 namespace l402 {
 
 namespace {
-
-// The chain, with one master key.
-bool signature_is_good(const Keyring &keys, size_t key,
-    const Macaroon &macaroon) noexcept
-{
-    uint8_t root[32], signature[32];
-
-    keys.root_key(key, macaroon.identifier.view(), root);
-    first_signature(root, macaroon.identifier.view(), signature);
-
-    for (size_t i = 0; i < macaroon.caveat_count; i++) {
-        extend_signature(signature, macaroon.caveats[i].view());
-    }
-
-    return equal_constant_time(signature, macaroon.signature, 32);
-}
-
-bool signature_is_good(const Keyring &keys, const Macaroon &macaroon,
-    const Identifier &identifier) noexcept
-{
-    size_t first = keys.hinted_key(identifier.token_id);
-
-    if (keys.size() && signature_is_good(keys, first, macaroon)) {
-        return true;
-    }
-
-    for (size_t i = 0; i < keys.size(); i++) {
-        if (i != first && signature_is_good(keys, i, macaroon)) {
-            return true;
-        }
-    }
-
-    return false;
-}
 
 // The location is not signed: any but ours (or none) has been tampered with.
 bool location_is_good(const Macaroon &macaroon) noexcept
@@ -90,7 +58,7 @@ Result decide(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
 
     if (!parse_identifier(macaroon.identifier.view(), identifier)
         || !location_is_good(macaroon)
-        || !signature_is_good(keys, macaroon, identifier))
+        || signing_key(keys, macaroon, identifier) == keys.size())
     {
         return Result::bad_signature;
     }
@@ -124,6 +92,8 @@ unsigned progress(Result result) noexcept
 {
     switch (result) {
     case Result::ok:
+        return 5;
+    case Result::insufficient:  // the only one that an upgrade may help
         return 4;
     case Result::malformed:
     case Result::absent:
@@ -138,27 +108,34 @@ unsigned progress(Result result) noexcept
 }
 
 // Not initialised: decoding writes what is read.
-struct Decoded {
-    uint8_t  bytes[max_macaroon_size + 4];
-    Macaroon macaroon;
-};
+bool decode_base64(std::string_view text, PresentedMacaroon &out) noexcept
+{
+    if (base64_decoded_max(text.size()) > sizeof(out.bytes)) {
+        return false;
+    }
+
+    ptrdiff_t size = base64_decode(text, out.bytes);
+
+    return size >= 0
+           && parse_macaroon({reinterpret_cast<char *>(out.bytes),
+                  static_cast<size_t>(size)}, out.macaroon);
+}
+
+bool decode_hex(std::string_view text, PresentedMacaroon &out) noexcept
+{
+    return text.size() <= 2 * max_macaroon_size
+           && hex_decode(text, out.bytes)
+           && parse_macaroon({reinterpret_cast<char *>(out.bytes),
+                  text.size() / 2}, out.macaroon);
+}
 
 Result try_base64(const Keyring &keys, const Facts &facts,
     VerifiedMemory *memory, const Presented &presented, std::string_view text,
     const uint8_t preimage[32], Verdict &out) noexcept
 {
-    Decoded decoded;
+    PresentedMacaroon decoded;
 
-    if (base64_decoded_max(text.size()) > sizeof(decoded.bytes)) {
-        return Result::malformed;
-    }
-
-    ptrdiff_t size = base64_decode(text, decoded.bytes);
-
-    if (size < 0
-        || !parse_macaroon({reinterpret_cast<char *>(decoded.bytes),
-                static_cast<size_t>(size)}, decoded.macaroon))
-    {
+    if (!decode_base64(text, decoded)) {
         return Result::malformed;
     }
 
@@ -180,6 +157,7 @@ void try_all(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
         Verdict one{};
 
         one.field = CredentialField::authorization;
+        one.macaroon = static_cast<uint8_t>(i);
         one.result = try_base64(keys, facts, memory, presented,
             credential.macaroons[i].view(), preimage, one);
 
@@ -235,7 +213,7 @@ void verify_hex(const Keyring &keys, const Facts &facts,
     VerifiedMemory *memory, std::string_view text, CredentialField field,
     Verdict &out) noexcept
 {
-    Decoded decoded;
+    PresentedMacaroon decoded;
     uint8_t preimage[32];
     Identifier identifier;
     // Another owner than Authorization's: the forms do not stand in for each
@@ -249,11 +227,7 @@ void verify_hex(const Keyring &keys, const Facts &facts,
         return;
     }
 
-    if (text.size() > 2 * max_macaroon_size
-        || !hex_decode(text, decoded.bytes)
-        || !parse_macaroon({reinterpret_cast<char *>(decoded.bytes),
-                text.size() / 2}, decoded.macaroon))
-    {
+    if (!decode_hex(text, decoded)) {
         return;
     }
 
@@ -311,6 +285,28 @@ void verify(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
     also(facts.macaroon, CredentialField::macaroon);
     also(facts.grpc_metadata_macaroon,
         CredentialField::grpc_metadata_macaroon);
+}
+
+bool presented_macaroon(const Facts &facts, const Verdict &verdict,
+    PresentedMacaroon &out) noexcept
+{
+    Credential credential;
+
+    switch (verdict.field) {
+    case CredentialField::authorization:
+        return parse_credential(facts.authorization, credential)
+               && verdict.macaroon < credential.macaroon_count
+               && decode_base64(credential.macaroons[verdict.macaroon].view(),
+                      out);
+    case CredentialField::macaroon:
+        return decode_hex(facts.macaroon, out);
+    case CredentialField::grpc_metadata_macaroon:
+        return decode_hex(facts.grpc_metadata_macaroon, out);
+    case CredentialField::none:
+        break;
+    }
+
+    return false;
 }
 
 }  // namespace l402

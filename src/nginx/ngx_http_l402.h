@@ -49,6 +49,27 @@ struct ngx_http_l402_keys_t {
     l402::Keyring  ring;
 };
 
+// An amount, known now or once a request is there.
+struct ngx_http_l402_price_t {
+    ngx_http_complex_value_t  *value;  // null: not set
+    ngx_http_l402_place_t      place;
+    ngx_uint_t                 is_static;
+    uint64_t                   amount;  // msat, where it is static
+};
+
+struct ngx_http_l402_constraint_t {
+    ngx_str_t                  condition;
+    ngx_http_complex_value_t   value;
+    int64_t                    grant;  // -1: a challenge mints none
+};
+
+enum ngx_http_l402_bind_e : ngx_uint_t {
+    NGX_HTTP_L402_BIND_ADDRESS = 2,
+    NGX_HTTP_L402_BIND_HOST    = 4,
+    NGX_HTTP_L402_BIND_PATH    = 8,
+    NGX_HTTP_L402_BIND_METHOD  = 16,
+};
+
 struct ngx_http_l402_loc_conf_t {
     ngx_flag_t                 enable;
     ngx_str_t                  service;  // empty where enable is 0
@@ -56,12 +77,13 @@ struct ngx_http_l402_loc_conf_t {
     ngx_http_l402_place_t      place;    // of `l402`
 
     ngx_http_l402_keys_t      *keys;
-    ngx_http_complex_value_t  *price;
+    ngx_http_l402_price_t      price;
+    ngx_http_l402_price_t      upgrade_price;
     ngx_http_complex_value_t  *memo;
-    ngx_http_l402_place_t      price_place;
-    ngx_uint_t                 price_is_static;
-    uint64_t                   static_price;  // msat
-    time_t                     bad_price_logged;  // a worker's own
+
+    // Worker's own: when a value of a request was last complained about.
+    time_t                     bad_price_logged;
+    time_t                     bad_constraint_logged;
 
     ngx_str_t                  invoice_from;
     ngx_http_l402_place_t      invoice_from_place;
@@ -72,6 +94,15 @@ struct ngx_http_l402_loc_conf_t {
     ngx_flag_t                 lsat;
     ngx_flag_t                 pass_credential;
     ngx_flag_t                 cors;
+
+    // Where data is null: not set; where only len is 0: "off".
+    ngx_str_t                  capabilities;
+    ngx_str_t                  capability;
+    ngx_http_l402_place_t      capability_place;
+    ngx_array_t               *constraints;  // ngx_http_l402_constraint_t
+    ngx_http_l402_place_t      constraints_place;
+    ngx_uint_t                 bind;  // ngx_http_l402_bind_e; 1 and 0 tie none
+    ngx_flag_t                 refuse_unknown_caveats;
 };
 
 struct ngx_http_l402_main_conf_t {
@@ -108,6 +139,12 @@ struct ngx_http_l402_ctx_t {
     ngx_str_t      macaroon;
     ngx_str_t      grpc_metadata_macaroon;
 
+    // What the client asked for, before any redirect of ours.
+    ngx_str_t      host;
+    ngx_str_t      path;
+    ngx_str_t      method;
+
+    l402::Upgrade *upgrade;     // null: the full price
     uint64_t       price_msat;
 
     unsigned       verified:1;
@@ -202,12 +239,28 @@ void ngx_http_l402_log_at(ngx_conf_t *cf, ngx_uint_t level,
 extern ngx_command_t  ngx_http_l402_commands[];
 void ngx_http_l402_set_place(ngx_conf_t *cf, ngx_http_l402_place_t *place);
 
+// ngx_http_l402_conf_caveats.cpp
+char *ngx_http_l402_set_capabilities(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_l402_set_capability(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_l402_set_constraint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_l402_set_bind(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_l402_set_unknown_caveats(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_l402_merge_caveats(ngx_http_l402_loc_conf_t *prev,
+    ngx_http_l402_loc_conf_t *conf);
+char *ngx_http_l402_check_caveats(ngx_conf_t *cf,
+    ngx_http_l402_loc_conf_t *lcf);
+
 // ngx_http_l402_merge.cpp
 void *ngx_http_l402_create_main_conf(ngx_conf_t *cf);
 void *ngx_http_l402_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
-ngx_int_t ngx_http_l402_check_prices(ngx_conf_t *cf,
-    ngx_http_l402_main_conf_t *mcf);
+
+// ngx_http_l402_warn.cpp
+void ngx_http_l402_warn(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf);
 
 // ngx_http_l402_service.cpp
 char *ngx_http_l402_invoice_service(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -229,6 +282,33 @@ bool ngx_http_l402_is_preflight(ngx_http_request_t *r);
 // ngx_http_l402_price.cpp: false: not an amount (one line has been logged)
 bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ngx_http_l402_loc_conf_t *lcf, bool log);
+
+// ngx_http_l402_facts.cpp
+class ngx_http_l402_measures_t final : public l402::Measures {
+public:
+    ngx_http_l402_measures_t(ngx_http_request_t *r,
+        ngx_http_l402_loc_conf_t *lcf) : r_(r), lcf_(lcf)
+    {
+    }
+
+    size_t count() const noexcept override;
+    std::string_view condition(size_t i) const noexcept override;
+    bool value(size_t i, int64_t &out) noexcept override;
+
+    // A value was no number: one line has been logged.
+    bool failed() const noexcept { return failed_; }
+
+private:
+    ngx_http_request_t        *r_;
+    ngx_http_l402_loc_conf_t  *lcf_;
+    bool                       failed_ = false;
+};
+
+void ngx_http_l402_fill_facts(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, l402::Facts &facts);
+// What a token bought by this request is minted with.
+void ngx_http_l402_fill_terms(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, l402::Terms &terms);
 
 // ngx_http_l402_credential.cpp
 // The first field of that name (in lower case), or null.

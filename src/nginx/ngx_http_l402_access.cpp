@@ -16,6 +16,27 @@ bool is_internal(ngx_http_request_t *r)
     return clcf->internal || clcf->named;
 }
 
+// A good token of a lower tier is worth something here.
+void find_upgrade(ngx_http_request_t *r, const l402::Facts &facts,
+    ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
+{
+    if (ctx->verdict.result != Result::insufficient) {
+        return;
+    }
+
+    l402::Terms terms;
+    auto upgrade = ngx_http_l402_pool_new<l402::Upgrade>(r->pool);
+
+    ngx_http_l402_fill_terms(r, ctx, lcf, terms);
+
+    if (upgrade
+        && l402::find_upgrade(lcf->keys->ring, facts, ctx->verdict, terms,
+            *upgrade))
+    {
+        ctx->upgrade = upgrade;
+    }
+}
+
 [[gnu::hot]]
 bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
     const ngx_http_l402_loc_conf_t *lcf)
@@ -24,31 +45,37 @@ bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
         return false;
     }
 
-    return is_internal(r)
-           || (ngx_http_l402_view(ctx->verified_service)
-                   == ngx_http_l402_view(lcf->service)
-               && ctx->verified_tier >= lcf->tier);
+    if (is_internal(r)) {
+        return true;
+    }
+
+    bool demands_more = lcf->capability.len || lcf->constraints
+                        || lcf->refuse_unknown_caveats;
+
+    return !demands_more
+           && ngx_http_l402_view(ctx->verified_service)
+                  == ngx_http_l402_view(lcf->service)
+           && ctx->verified_tier >= lcf->tier;
 }
 
-[[gnu::hot]] void decide(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
+// Finds out what `ctx` has to say of this location. False: a value of the
+// configuration cannot be worked out for this request.
+[[gnu::hot]] bool decide(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
 {
     l402::Facts facts;
-    ngx_table_elt_t *authorization = r->headers_in.authorization;
+    ngx_http_l402_measures_t measures(r, lcf);
 
-    if (authorization) {
-        ctx->authorization = authorization->value;
+    ngx_http_l402_fill_facts(r, ctx, lcf, facts);
+
+    if (lcf->constraints) {
+        facts.measures = &measures;
     }
-
-    facts.authorization = ngx_http_l402_view(ctx->authorization);
-    facts.service = ngx_http_l402_view(lcf->service);
-    facts.tier = static_cast<uint8_t>(lcf->tier);
-    facts.now = ngx_time();
 
     l402::verify(lcf->keys->ring, facts, mcf->memory, ctx->verdict);
 
     if (ctx->verdict.result == Result::ok) {
-        return;
+        return true;
     }
 
     if (ctx->macaroon.len == 0 && ctx->grpc_metadata_macaroon.len == 0) {
@@ -62,6 +89,17 @@ bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
             ngx_http_l402_view(ctx->grpc_metadata_macaroon);
         l402::verify(lcf->keys->ring, facts, mcf->memory, ctx->verdict);
     }
+
+    if (ctx->verdict.result == Result::ok) {
+        return true;
+    }
+
+    if (measures.failed()) {
+        return false;
+    }
+
+    find_upgrade(r, facts, lcf, ctx);
+    return true;
 }
 
 [[gnu::hot]]
@@ -99,6 +137,7 @@ ngx_int_t handle(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf)
 
     ctx->service = lcf->service;
     ctx->result = Result::error;
+    ctx->upgrade = nullptr;
     ctx->has_price = 0;
     ctx->answering = 0;
 
@@ -119,7 +158,10 @@ ngx_int_t handle(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf)
         return pass(r, mcf, lcf, ctx);
     }
 
-    decide(r, mcf, lcf, ctx);
+    if (!decide(r, mcf, lcf, ctx)) {
+        return ngx_http_l402_refuse(r, ctx, lcf, Result::error);
+    }
+
     ctx->result = ctx->verdict.result;
 
     if (ctx->result == Result::ok) {

@@ -132,20 +132,33 @@ ngx_int_t Parked::challenge(const l402::Invoice &invoice)
     l402::Challenge challenge;
     l402::Hash token_id;
 
-    terms.service = ngx_http_l402_view(lcf_->service);
-    terms.tier = static_cast<uint8_t>(lcf_->tier);
+    ngx_http_l402_fill_terms(r_, ctx_, lcf_, terms);
 
-    if (lcf_->valid_for) {
+    if (terms.valid_until) {
         // Nobody shall pay for a dead token: where the node's clock is ahead
         // of ours (by no more than check_offer allows), the token lives on.
-        terms.valid_until = ngx_max(ngx_time() + lcf_->valid_for,
-            invoice.expires_at);
+        terms.valid_until = ngx_max(terms.valid_until, invoice.expires_at);
     }
 
-    randombytes_buf(token_id.data(), token_id.size());
+    if (ctx_->upgrade) {
+        const l402::Upgrade &upgrade = *ctx_->upgrade;
 
-    challenge.token = l402::base64_encode(l402::mint(lcf_->keys->ring, 0,
-        invoice.payment_hash, token_id, l402::minted_caveats(terms)));
+        // The token that earned it bounds it, come what may.
+        if (upgrade.expires
+            && (terms.valid_until == 0 || upgrade.expires < terms.valid_until))
+        {
+            terms.valid_until = upgrade.expires;
+        }
+
+        challenge.token = l402::base64_encode(l402::mint_upgrade(
+            lcf_->keys->ring, upgrade, invoice.payment_hash, terms));
+
+    } else {
+        randombytes_buf(token_id.data(), token_id.size());
+        challenge.token = l402::base64_encode(l402::mint(lcf_->keys->ring, 0,
+            invoice.payment_hash, token_id, l402::minted_caveats(terms)));
+    }
+
     challenge.invoice = invoice.bolt11;
     challenge.payment_hash = l402::to_hex(invoice.payment_hash);
     challenge.price_msat = ctx_->price_msat;
@@ -189,6 +202,14 @@ ngx_int_t park(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
 
     if (lcf->valid_for && lcf->valid_for < request.expiry) {
         request.expiry = static_cast<uint32_t>(lcf->valid_for);
+    }
+
+    // It was good a moment ago, so that a second or more is left.
+    if (ctx->upgrade && ctx->upgrade->expires
+        && ctx->upgrade->expires - ngx_time() < request.expiry)
+    {
+        request.expiry = static_cast<uint32_t>(
+            ctx->upgrade->expires - ngx_time());
     }
 
     ngx_http_cleanup_t *cln = ngx_http_cleanup_add(r, 0);

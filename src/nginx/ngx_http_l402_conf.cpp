@@ -151,30 +151,31 @@ char *set_key_file(ngx_conf_t *cf, ngx_command_t *, void *conf)
     });
 }
 
+// l402_price and l402_upgrade_price.
 char *set_price(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    auto lcf = static_cast<LocConf *>(conf);
-    char *rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+    auto price = reinterpret_cast<ngx_http_l402_price_t *>(
+        static_cast<char *>(conf) + cmd->offset);
+    ngx_command_t slot = *cmd;
+
+    slot.offset += offsetof(ngx_http_l402_price_t, value);
+
+    char *rv = ngx_http_set_complex_value_slot(cf, &slot, conf);
 
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    ngx_http_l402_set_place(cf, &lcf->price_place);
+    ngx_http_l402_set_place(cf, &price->place);
+    price->is_static = price->value->lengths == nullptr;
 
-    if (lcf->price->lengths) {
-        lcf->price_is_static = 0;
-        return NGX_CONF_OK;
-    }
-
-    lcf->price_is_static = 1;
-
-    if (!l402::parse_amount(ngx_http_l402_view(lcf->price->value),
-            lcf->static_price))
+    if (price->is_static
+        && !l402::parse_amount(ngx_http_l402_view(price->value->value),
+            price->amount))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-            "invalid value \"%V\" in \"l402_price\", it must be an amount "
-            "such as %s", &arguments(cf)[1], l402::amount_hint);
+            "invalid value \"%V\" in \"%V\", it must be an amount such as %s",
+            &arguments(cf)[1], &cmd->name, l402::amount_hint);
         return failed;
     }
 
@@ -350,6 +351,48 @@ ngx_command_t  ngx_http_l402_commands[] = {
       set_price,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_l402_loc_conf_t, price),
+      nullptr },
+
+    { ngx_string("l402_upgrade_price"),
+      everywhere|NGX_CONF_TAKE1,
+      set_price,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_l402_loc_conf_t, upgrade_price),
+      nullptr },
+
+    { ngx_string("l402_capabilities"),
+      everywhere|NGX_CONF_TAKE1,
+      ngx_http_l402_set_capabilities,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_capability"),
+      everywhere|NGX_CONF_TAKE1,
+      ngx_http_l402_set_capability,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_constraint"),
+      everywhere|NGX_CONF_TAKE123,
+      ngx_http_l402_set_constraint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_bind"),
+      everywhere|NGX_CONF_1MORE,
+      ngx_http_l402_set_bind,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_unknown_caveats"),
+      everywhere|NGX_CONF_TAKE1,
+      ngx_http_l402_set_unknown_caveats,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       nullptr },
 
     { ngx_string("l402_invoice_from"),

@@ -65,6 +65,11 @@ bool needs_price(ngx_conf_t *cf)
                && (clcf->name.len != 0 || clcf->locations == nullptr));
 }
 
+bool is_free(const ngx_http_l402_price_t &price)
+{
+    return price.is_static && price.amount == 0;
+}
+
 char *check_protected(ngx_conf_t *cf, MainConf *mcf, LocConf *lcf)
 {
     if (lcf->keys == nullptr) {
@@ -74,7 +79,7 @@ char *check_protected(ngx_conf_t *cf, MainConf *mcf, LocConf *lcf)
         return failed;
     }
 
-    if (lcf->price == nullptr) {
+    if (lcf->price.value == nullptr) {
         if (needs_price(cf)) {
             ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->place,
                 "\"l402 %V\" has no price, set one with \"l402_price\", such "
@@ -85,7 +90,10 @@ char *check_protected(ngx_conf_t *cf, MainConf *mcf, LocConf *lcf)
         return NGX_CONF_OK;
     }
 
-    if (lcf->price_is_static && lcf->static_price == 0) {
+    if (is_free(lcf->price)
+        && (lcf->upgrade_price.value == nullptr
+            || is_free(lcf->upgrade_price)))
+    {
         return NGX_CONF_OK;
     }
 
@@ -129,6 +137,7 @@ void *ngx_http_l402_create_loc_conf(ngx_conf_t *cf)
     lcf->lsat = NGX_CONF_UNSET;
     lcf->pass_credential = NGX_CONF_UNSET;
     lcf->cors = NGX_CONF_UNSET;
+    lcf->refuse_unknown_caveats = NGX_CONF_UNSET;
     return lcf;
 }
 
@@ -150,11 +159,12 @@ char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->keys = prev->keys == NGX_CONF_UNSET_PTR ? nullptr : prev->keys;
     }
 
-    if (conf->price == nullptr) {
+    if (conf->price.value == nullptr) {
         conf->price = prev->price;
-        conf->price_place = prev->price_place;
-        conf->price_is_static = prev->price_is_static;
-        conf->static_price = prev->static_price;
+    }
+
+    if (conf->upgrade_price.value == nullptr) {
+        conf->upgrade_price = prev->upgrade_price;
     }
 
     if (conf->memo == nullptr) {
@@ -171,6 +181,8 @@ char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->lsat, prev->lsat, 0);
     ngx_conf_merge_value(conf->pass_credential, prev->pass_credential, 0);
     ngx_conf_merge_value(conf->cors, prev->cors, 1);
+
+    ngx_http_l402_merge_caveats(prev, conf);
 
     if (conf->invoice_from.len
         && find_named(mcf, conf->invoice_from) == nullptr)
@@ -192,52 +204,7 @@ char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     *slot = conf;
-    return check_protected(cf, mcf, conf);
-}
+    char *rv = check_protected(cf, mcf, conf);
 
-// What is no mistake, but is cheaper than it looks.
-ngx_int_t ngx_http_l402_check_prices(ngx_conf_t *cf, MainConf *mcf)
-{
-    auto locations = static_cast<LocConf **>(mcf->locations.elts);
-    const LocConf *last_variable = nullptr;
-
-    for (ngx_uint_t i = 0; i < mcf->locations.nelts; i++) {
-        LocConf *a = locations[i];
-
-        if (a->price == nullptr) {
-            continue;
-        }
-
-        if (!a->price_is_static) {
-            // Nested blocks share the line.
-            if (last_variable == nullptr
-                || last_variable->price != a->price)
-            {
-                ngx_http_l402_log_at(cf, NGX_LOG_WARN, a->price_place,
-                    "the price of \"l402 %V\" is variable: a token bought at "
-                    "its cheapest opens its dearest request", &a->service);
-                last_variable = a;
-            }
-
-            continue;
-        }
-
-        for (ngx_uint_t j = 0; j < i; j++) {
-            LocConf *b = locations[j];
-
-            if (b->price && b->price_is_static && b->tier == a->tier
-                && b->static_price != a->static_price
-                && ngx_http_l402_view(a->service)
-                       == ngx_http_l402_view(b->service))
-            {
-                ngx_http_l402_log_at(cf, NGX_LOG_WARN, a->price_place,
-                    "service \"%V\" tier %ui is sold at two prices, %uLmsat "
-                    "and %uLmsat: the cheaper token opens both locations",
-                    &a->service, a->tier, b->static_price, a->static_price);
-                break;
-            }
-        }
-    }
-
-    return NGX_OK;
+    return rv == NGX_CONF_OK ? ngx_http_l402_check_caveats(cf, conf) : rv;
 }

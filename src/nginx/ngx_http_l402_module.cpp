@@ -62,7 +62,8 @@ ngx_int_t postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return ngx_http_l402_check_prices(cf, mcf);
+    ngx_http_l402_warn(cf, mcf);
+    return NGX_OK;
 }
 
 ngx_http_l402_main_conf_t *main_conf(ngx_cycle_t *cycle)

@@ -22,13 +22,17 @@ bool may_log(ngx_http_l402_loc_conf_t *lcf)
 bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ngx_http_l402_loc_conf_t *lcf, bool log)
 {
+    bool upgrades = ctx->upgrade && lcf->upgrade_price.value;
+    const ngx_http_l402_price_t *price = upgrades ? &lcf->upgrade_price
+                                                  : &lcf->price;
+    const char *directive = upgrades ? "l402_upgrade_price" : "l402_price";
     ngx_str_t value;
 
     if (ctx->has_price) {
         return true;
     }
 
-    if (lcf->price == nullptr) {
+    if (price->value == nullptr) {
         if (log && may_log(lcf)) {
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                 "l402: no \"l402_price\" where \"%V\" is sold", &lcf->service);
@@ -37,13 +41,13 @@ bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
         return false;
     }
 
-    if (lcf->price_is_static) {
-        ctx->price_msat = lcf->static_price;
+    if (price->is_static) {
+        ctx->price_msat = price->amount;
         ctx->has_price = 1;
         return true;
     }
 
-    if (ngx_http_complex_value(r, lcf->price, &value) != NGX_OK) {
+    if (ngx_http_complex_value(r, price->value, &value) != NGX_OK) {
         return false;
     }
 
@@ -54,8 +58,8 @@ bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
             // It may come from the request: no more than a price could need.
             shown.len = ngx_min(shown.len, 64);
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                "l402: the value \"%V\" of \"l402_price\" is no amount, it "
-                "must be such as %s", &shown, l402::amount_hint);
+                "l402: the value \"%V\" of \"%s\" is no amount, it must be "
+                "such as %s", &shown, directive, l402::amount_hint);
         }
 
         return false;

@@ -56,7 +56,7 @@ void a_minted_token_commits_to_its_payment_hash(void **)
     assert_true(l402::parse_identifier(m.identifier.view(), identifier));
     assert_memory_equal(identifier.payment_hash, token.payment_hash.data(),
         32);
-    assert_memory_equal(identifier.token_id, token.token_id.data(), 30);
+    assert_memory_equal(identifier.token_id, token.token_id.data(), 28);
 }
 
 void each_key_mints_with_its_own_root_key_and_hint(void **)

@@ -125,10 +125,24 @@ void the_stamp_names_the_key_and_leaves_the_rest(void **)
         id.fill(0x77);
         keys.stamp(key, id);
         assert_int_equal(keys.hinted_key(id.data()), key);
-        for (size_t i = 0; i < 30; i++) {
+        for (size_t i = 0; i < 28; i++) {
             assert_int_equal(id[i], 0x77);
         }
     }
+}
+
+void an_unstamped_id_names_no_key(void **)
+{
+    Keys keys(k1 + "\n" + k2);
+    Hash id;
+
+    id.fill(0x77);
+    assert_int_equal(keys.hinted_key(id.data()), keys.size());
+
+    // Half of a stamp is none.
+    keys.stamp(1, id);
+    id[28] ^= 1;
+    assert_int_equal(keys.hinted_key(id.data()), keys.size());
 }
 
 // The hint goes with the key and not with its place in the file.
@@ -149,7 +163,7 @@ void the_stamp_is_not_a_part_of_the_key(void **)
     std::string master = from_hex(k1);
 
     keys.stamp(0, id);
-    assert_true(master.find(std::string(view(&id[30], 2))) == master.npos);
+    assert_true(master.find(std::string(view(&id[28], 4))) == master.npos);
 }
 
 }  // namespace
@@ -164,6 +178,7 @@ int main()
         cmocka_unit_test(there_are_at_most_max_keys),
         cmocka_unit_test(root_keys_are_derived_as_documented),
         cmocka_unit_test(the_stamp_names_the_key_and_leaves_the_rest),
+        cmocka_unit_test(an_unstamped_id_names_no_key),
         cmocka_unit_test(the_stamp_survives_a_rotation),
         cmocka_unit_test(the_stamp_is_not_a_part_of_the_key),
     };

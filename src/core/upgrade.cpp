@@ -1,0 +1,178 @@
+// Raising a token of a lower tier.
+
+#include "caveats.h"
+#include "chain.h"
+
+#include "l402/challenge.h"
+
+#include <algorithm>
+
+namespace l402 {
+
+namespace {
+
+// What an upgrade demands at present does not matter: only which conditions
+// there are.
+class NoDemand final : public Measures {
+public:
+    explicit NoDemand(const Measures *measures) : measures_(measures) {}
+
+    size_t count() const noexcept override
+    {
+        return measures_ ? measures_->count() : 0;
+    }
+
+    std::string_view condition(size_t i) const noexcept override
+    {
+        return measures_->condition(i);
+    }
+
+    bool value(size_t, int64_t &out) noexcept override
+    {
+        out = 0;
+        return true;
+    }
+
+private:
+    const Measures *measures_;
+};
+
+// Which caveats of the old token the new one does without.
+class Replaced {
+public:
+    explicit Replaced(const Terms &terms) : terms_(terms)
+    {
+        // What the location mints itself was minted for the lower tier too,
+        // and stands there first. A second one is the holder's.
+        add("services");
+
+        if (terms.has_capabilities) {
+            add(own("capabilities"));
+        }
+
+        for (const Terms::Constraint &constraint : terms.constraints) {
+            add(constraint.condition);
+        }
+
+        bool tied[] = {terms.bind_address, terms.bind_host, terms.bind_path,
+            terms.bind_method};
+        static_assert(sizeof(tied) == tying_condition_count);
+
+        for (size_t i = 0; i < tying_condition_count; i++) {
+            if (tied[i]) {
+                add(tying_conditions[i].name);
+            }
+        }
+    }
+
+    bool has(std::string_view condition)
+    {
+        // The expiry is minted anew, and no later; the preimage is another.
+        if (condition == "valid_until" || condition == own("valid_until")
+            || condition == "preimage")
+        {
+            return true;
+        }
+
+        for (std::string &once : once_) {
+            if (once == condition) {
+                once.clear();
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+private:
+    void add(std::string_view condition)
+    {
+        once_.emplace_back(condition);
+    }
+
+    std::string own(const char *condition) const
+    {
+        return std::string(terms_.service) + "_" + condition;
+    }
+
+    const Terms             &terms_;
+    std::vector<std::string> once_;
+};
+
+std::vector<std::string> all_caveats(const Upgrade &upgrade,
+    const Terms &terms)
+{
+    std::vector<std::string> caveats = minted_caveats(terms);
+
+    caveats.insert(caveats.end(), upgrade.carried.begin(),
+        upgrade.carried.end());
+    return caveats;
+}
+
+// Nobody shall pay for a token that opens nothing here.
+bool opens(const std::string &token, const Facts &facts)
+{
+    Macaroon macaroon;
+    NoDemand no_demand(facts.measures);
+    Facts wanted = facts;
+    Verdict verdict{};
+    const uint8_t no_preimage[32] = {};
+
+    wanted.measures = &no_demand;
+
+    return parse_macaroon(token, macaroon)
+           && check_caveats(macaroon.caveats, macaroon.caveat_count, wanted,
+                  no_preimage, verdict) == Result::ok;
+}
+
+}  // namespace
+
+bool find_upgrade(const Keyring &keys, const Facts &facts,
+    const Verdict &verdict, const Terms &terms, Upgrade &out)
+{
+    PresentedMacaroon presented;
+    Identifier identifier;
+    const Macaroon &old = presented.macaroon;
+
+    if (verdict.result != Result::insufficient || verdict.tier >= facts.tier
+        || !presented_macaroon(facts, verdict, presented)
+        || !parse_identifier(old.identifier.view(), identifier))
+    {
+        return false;
+    }
+
+    out = Upgrade();
+    out.key = signing_key(keys, old, identifier);
+
+    if (out.key == keys.size()) {
+        return false;
+    }
+
+    std::copy_n(identifier.token_id, out.token_id.size(),
+        out.token_id.begin());
+    out.expires = verdict.expires;
+
+    Replaced replaced(terms);
+
+    for (size_t i = 0; i < old.caveat_count; i++) {
+        std::string_view caveat = old.caveats[i].view();
+        std::string_view condition, value;
+
+        if (!split_caveat(caveat, condition, value)
+            || !replaced.has(condition))
+        {
+            out.carried.emplace_back(caveat);
+        }
+    }
+
+    return opens(mint_upgrade(keys, out, Hash(), terms), facts);
+}
+
+std::string mint_upgrade(const Keyring &keys, const Upgrade &upgrade,
+    const Hash &payment_hash, const Terms &terms)
+{
+    return mint_with_id(keys, upgrade.key, payment_hash, upgrade.token_id,
+        all_caveats(upgrade, terms));
+}
+
+}  // namespace l402

@@ -1,0 +1,164 @@
+// What the core is told about a request.
+
+#include "ngx_http_l402.h"
+
+#include "core/caveats.h"
+
+namespace {
+
+std::string_view client_address(ngx_http_request_t *r)
+{
+    // realip has put the client's own address here by now.
+    struct sockaddr *sa = r->connection->sockaddr;
+    const void *address = nullptr;
+    size_t size = 0;
+
+    if (sa->sa_family == AF_INET) {
+        address = &reinterpret_cast<struct sockaddr_in *>(sa)->sin_addr;
+        size = 4;
+    }
+
+#if (NGX_HAVE_INET6)
+    if (sa->sa_family == AF_INET6) {
+        address = &reinterpret_cast<struct sockaddr_in6 *>(sa)->sin6_addr;
+        size = 16;
+    }
+#endif
+
+    return {static_cast<const char *>(address), size};
+}
+
+// As $host.
+ngx_str_t host(ngx_http_request_t *r)
+{
+    auto cscf = static_cast<ngx_http_core_srv_conf_t *>(
+        ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+
+    return r->headers_in.server.len ? r->headers_in.server
+                                    : cscf->server_name;
+}
+
+bool has_body(ngx_http_request_t *r)
+{
+    return r->headers_in.content_length_n > 0 || r->headers_in.chunked;
+}
+
+ngx_http_l402_constraint_t *constraints(const ngx_http_l402_loc_conf_t *lcf)
+{
+    return static_cast<ngx_http_l402_constraint_t *>(lcf->constraints->elts);
+}
+
+// A client could fill the log: one line a second.
+void log_no_number(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf,
+    const ngx_http_l402_constraint_t &constraint, ngx_str_t value)
+{
+    if (lcf->bad_constraint_logged == ngx_time()) {
+        return;
+    }
+
+    lcf->bad_constraint_logged = ngx_time();
+    value.len = ngx_min(value.len, 64);
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+        "l402: the value \"%V\" of \"l402_constraint %V\" is no whole number",
+        &value, &constraint.condition);
+}
+
+}  // namespace
+
+size_t ngx_http_l402_measures_t::count() const noexcept
+{
+    return lcf_->constraints->nelts;
+}
+
+std::string_view ngx_http_l402_measures_t::condition(size_t i) const noexcept
+{
+    return ngx_http_l402_view(constraints(lcf_)[i].condition);
+}
+
+bool ngx_http_l402_measures_t::value(size_t i, int64_t &out) noexcept
+{
+    ngx_http_l402_constraint_t &constraint = constraints(lcf_)[i];
+    ngx_str_t value;
+
+    if (ngx_http_complex_value(r_, &constraint.value, &value) != NGX_OK) {
+        failed_ = true;
+        return false;
+    }
+
+    if (value.len == 0) {
+        out = 0;
+        return !has_body(r_);
+    }
+
+    if (!l402::parse_number(ngx_http_l402_view(value), out)) {
+        log_no_number(r_, lcf_, constraint, value);
+        failed_ = true;
+        return false;
+    }
+
+    return true;
+}
+
+[[gnu::hot]] void ngx_http_l402_fill_facts(ngx_http_request_t *r,
+    ngx_http_l402_ctx_t *ctx, ngx_http_l402_loc_conf_t *lcf,
+    l402::Facts &facts)
+{
+    ngx_table_elt_t *authorization = r->headers_in.authorization;
+
+    if (authorization) {
+        ctx->authorization = authorization->value;
+    }
+
+    if (ctx->path.data == nullptr) {
+        ctx->host = host(r);
+        ctx->path = r->uri;
+        ctx->method = r->method_name;
+    }
+
+    facts.authorization = ngx_http_l402_view(ctx->authorization);
+    facts.service = ngx_http_l402_view(lcf->service);
+    facts.tier = static_cast<uint8_t>(lcf->tier);
+    facts.capability = ngx_http_l402_view(lcf->capability);
+    facts.now = ngx_time();
+    facts.refuse_unknown_caveats = lcf->refuse_unknown_caveats;
+    facts.client_address = client_address(r);
+    facts.host = ngx_http_l402_view(ctx->host);
+    facts.path = ngx_http_l402_view(ctx->path);
+    facts.method = ngx_http_l402_view(ctx->method);
+}
+
+void ngx_http_l402_fill_terms(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, l402::Terms &terms)
+{
+    terms.service = ngx_http_l402_view(lcf->service);
+    terms.tier = static_cast<uint8_t>(lcf->tier);
+
+    if (lcf->valid_for) {
+        terms.valid_until = ngx_time() + lcf->valid_for;
+    }
+
+    if (lcf->capabilities.len) {
+        terms.has_capabilities = true;
+        terms.capabilities = ngx_http_l402_view(lcf->capabilities);
+    }
+
+    for (ngx_uint_t i = 0; lcf->constraints && i < lcf->constraints->nelts;
+         i++)
+    {
+        const ngx_http_l402_constraint_t &constraint = constraints(lcf)[i];
+
+        if (constraint.grant >= 0) {
+            terms.constraints.push_back(
+                {ngx_http_l402_view(constraint.condition), constraint.grant});
+        }
+    }
+
+    terms.bind_address = lcf->bind & NGX_HTTP_L402_BIND_ADDRESS;
+    terms.bind_host = lcf->bind & NGX_HTTP_L402_BIND_HOST;
+    terms.bind_path = lcf->bind & NGX_HTTP_L402_BIND_PATH;
+    terms.bind_method = lcf->bind & NGX_HTTP_L402_BIND_METHOD;
+    terms.client_address = client_address(r);
+    terms.host = ngx_http_l402_view(ctx->host);
+    terms.path = ngx_http_l402_view(ctx->path);
+    terms.method = ngx_http_l402_view(ctx->method);
+}
