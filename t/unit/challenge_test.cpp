@@ -22,6 +22,36 @@ void the_minted_caveats_stand_in_their_fixed_order(void **)
     assert_text(caveats[1], "weather_valid_until=1700000000");
 }
 
+void whatever_a_location_grants_or_ties_is_minted(void **)
+{
+    l402::Terms terms;
+
+    terms.service = "weather";
+    terms.tier = 1;
+    terms.valid_until = 1700000000;
+    terms.has_capabilities = true;
+    terms.capabilities = "read,write";
+    terms.constraints = {{"upload_max_bytes", 1000000}, {"calls", 0}};
+    terms.bind_address = terms.bind_host = true;
+    terms.bind_path = terms.bind_method = true;
+    terms.client_address = std::string_view("\xc0\0\x02\x07", 4);
+    terms.host = "api.example.org";
+    terms.path = "/cheap:0,svc/d\near";
+    terms.method = "HEAD";
+
+    static const char *const wanted[] = {"services=weather:1",
+        "weather_valid_until=1700000000", "weather_capabilities=read,write",
+        "upload_max_bytes=1000000", "calls=0", "client_address=192.0.2.7",
+        "request_host=api.example.org",
+        "request_path=/cheap%3A0%2Csvc/d%0Aear", "request_method=GET"};
+    auto caveats = l402::minted_caveats(terms);
+
+    assert_int_equal(caveats.size(), std::size(wanted));
+    for (size_t i = 0; i < caveats.size(); i++) {
+        assert_text(caveats[i], wanted[i]);
+    }
+}
+
 void a_token_for_ever_has_no_expiry(void **)
 {
     l402::Terms terms;
@@ -136,6 +166,7 @@ int main()
 {
     const CMUnitTest tests[] = {
         cmocka_unit_test(the_minted_caveats_stand_in_their_fixed_order),
+        cmocka_unit_test(whatever_a_location_grants_or_ties_is_minted),
         cmocka_unit_test(a_token_for_ever_has_no_expiry),
         cmocka_unit_test(tiers_are_written_as_numbers),
         cmocka_unit_test(a_minted_token_commits_to_its_payment_hash),
