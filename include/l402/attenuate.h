@@ -9,7 +9,7 @@ enum class Attenuation : uint8_t {
     narrows,    // or changes nothing
     unknown,    // no condition of ours: whoever enforces it will judge
     malformed,  // the value cannot be read, so every gate would refuse
-    widens,     // so that every gate would refuse
+    widens,     // so that every gate would refuse; or the first services
 };
 
 // Judges `caveat` as the next one of a token that has `caveats`, for every

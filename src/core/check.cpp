@@ -13,9 +13,10 @@ namespace l402 {
 namespace {
 
 // A number that each later caveat of its condition may only lower.
+// No initialisers: there is an array of them, of which most requests need none.
 struct Falling {
-    bool    seen = false;
-    int64_t value = 0;
+    bool    seen;
+    int64_t value;
 
     bool narrow(std::string_view text) noexcept
     {
@@ -84,7 +85,7 @@ public:
     {
         if (facts.measures) {
             for (size_t i = 0; i < facts.measures->count(); i++) {
-                limits_[i] = Falling();
+                limits_[i].seen = false;
             }
         }
     }

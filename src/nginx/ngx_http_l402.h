@@ -61,6 +61,7 @@ struct ngx_http_l402_constraint_t {
     ngx_str_t                  condition;
     ngx_http_complex_value_t   value;
     int64_t                    grant;  // -1: a challenge mints none
+    ngx_http_l402_place_t      place;
 };
 
 enum ngx_http_l402_bind_e : ngx_uint_t {
@@ -75,6 +76,8 @@ struct ngx_http_l402_loc_conf_t {
     ngx_str_t                  service;  // empty where enable is 0
     ngx_uint_t                 tier;
     ngx_http_l402_place_t      place;    // of `l402`
+    ngx_str_t                  location;  // its name
+    ngx_uint_t                 limit_except;
 
     ngx_http_l402_keys_t      *keys;
     ngx_http_l402_price_t      price;
@@ -100,7 +103,6 @@ struct ngx_http_l402_loc_conf_t {
     ngx_str_t                  capability;
     ngx_http_l402_place_t      capability_place;
     ngx_array_t               *constraints;  // ngx_http_l402_constraint_t
-    ngx_http_l402_place_t      constraints_place;
     ngx_uint_t                 bind;  // ngx_http_l402_bind_e; 1 and 0 tie none
     ngx_flag_t                 refuse_unknown_caveats;
 };

@@ -49,7 +49,8 @@ bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
         return true;
     }
 
-    bool demands_more = lcf->capability.len || lcf->constraints
+    bool demands_more = lcf->capability.len
+                        || (lcf->constraints && lcf->constraints->nelts)
                         || lcf->refuse_unknown_caveats;
 
     return !demands_more
@@ -68,7 +69,7 @@ bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
 
     ngx_http_l402_fill_facts(r, ctx, lcf, facts);
 
-    if (lcf->constraints) {
+    if (lcf->constraints && lcf->constraints->nelts) {
         facts.measures = &measures;
     }
 

@@ -126,7 +126,9 @@ char *add_constraint(ngx_conf_t *cf, LocConf *lcf)
         return failed;
     }
 
+    *constraint = Constraint();
     constraint->condition = value[1];
+    ngx_http_l402_set_place(cf, &constraint->place);
     constraint->grant = -1;
 
     ccv.cf = cf;
@@ -216,22 +218,12 @@ char *ngx_http_l402_set_constraint(ngx_conf_t *cf, ngx_command_t *, void *conf)
 {
     auto lcf = static_cast<LocConf *>(conf);
     ngx_str_t *value = arguments(cf);
-    bool first = lcf->constraints == nullptr;
+    bool off = cf->args->nelts == 2 && is_off(value[1]);
 
-    if (first) {
-        lcf->constraints = ngx_array_create(cf->pool, 2, sizeof(Constraint));
-        ngx_http_l402_set_place(cf, &lcf->constraints_place);
-
-        if (lcf->constraints == nullptr) {
-            return failed;
-        }
-    }
-
-    if (cf->args->nelts > 2) {
-        return add_constraint(cf, lcf);
-    }
-
-    if (!is_off(value[1]) || !first) {
+    // What "off" leaves is an empty array.
+    if ((cf->args->nelts == 2 && !off)
+        || (lcf->constraints && (off || lcf->constraints->nelts == 0)))
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
             "invalid value \"%V\" in \"l402_constraint\", it must be a "
             "condition and a number such as \"l402_constraint "
@@ -240,7 +232,15 @@ char *ngx_http_l402_set_constraint(ngx_conf_t *cf, ngx_command_t *, void *conf)
         return failed;
     }
 
-    return NGX_CONF_OK;
+    if (lcf->constraints == nullptr) {
+        lcf->constraints = ngx_array_create(cf->pool, 2, sizeof(Constraint));
+
+        if (lcf->constraints == nullptr) {
+            return failed;
+        }
+    }
+
+    return off ? NGX_CONF_OK : add_constraint(cf, lcf);
 }
 
 char *ngx_http_l402_set_bind(ngx_conf_t *cf, ngx_command_t *, void *conf)
@@ -330,7 +330,6 @@ void ngx_http_l402_merge_caveats(LocConf *prev, LocConf *conf)
 
     if (conf->constraints == nullptr) {
         conf->constraints = prev->constraints;
-        conf->constraints_place = prev->constraints_place;
     }
 
     if (conf->bind == 0) {
@@ -363,7 +362,7 @@ char *ngx_http_l402_check_caveats(ngx_conf_t *cf, LocConf *lcf)
                 ngx_http_l402_view(constraint->condition),
                 ngx_http_l402_view(lcf->service)))
         {
-            ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->constraints_place,
+            ngx_http_l402_log_at(cf, NGX_LOG_EMERG, constraint->place,
                 "\"l402_constraint %V\" has a meaning of its own at \"l402 "
                 "%V\", choose a name such as \"upload_max_bytes\"",
                 &constraint->condition, &lcf->service);

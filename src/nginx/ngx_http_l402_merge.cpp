@@ -197,7 +197,12 @@ char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_OK;
     }
 
+    auto clcf = static_cast<ngx_http_core_loc_conf_t *>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     auto slot = static_cast<LocConf **>(ngx_array_push(&mcf->locations));
+
+    conf->location = clcf->name;
+    conf->limit_except = clcf->lmt_excpt;
 
     if (slot == nullptr) {
         return failed;

@@ -161,6 +161,18 @@ bool is_named(std::string_view condition, std::string_view name)
     return true;
 }
 
+// A caveat may hold any byte, and a variable may go into a header field.
+bool is_plain(std::string_view value)
+{
+    for (char c : value) {
+        if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
 // $l402_caveat_NAME: the value of the last caveat of that condition, which is
 // the narrowest. The token is decoded anew: hardly any request asks.
 ngx_int_t caveat(ngx_http_request_t *r, ngx_http_variable_value_t *v,
@@ -194,7 +206,7 @@ ngx_int_t caveat(ngx_http_request_t *r, ngx_http_variable_value_t *v,
                 condition, value)
             && is_named(condition, name))
         {
-            return set_text(r, v, value);
+            return is_plain(value) ? set_text(r, v, value) : none(v);
         }
     }
 

@@ -12,7 +12,16 @@ using MainConf = ngx_http_l402_main_conf_t;
 // Can a token that was bought at `at` not open `other`, whatever it cost?
 bool keeps_out(const LocConf *at, const LocConf *other)
 {
-    if (at->bind & NGX_HTTP_L402_BIND_PATH) {
+    ngx_uint_t tie = NGX_HTTP_L402_BIND_PATH;
+
+    // Where the paths may be the same, something else has to differ.
+    if (ngx_http_l402_view(at->location) == ngx_http_l402_view(other->location))
+    {
+        tie = at->limit_except || other->limit_except
+                  ? NGX_HTTP_L402_BIND_METHOD : NGX_HTTP_L402_BIND_HOST;
+    }
+
+    if (at->bind & tie) {
         return true;
     }
 
@@ -87,7 +96,8 @@ void ngx_http_l402_warn(ngx_conf_t *cf, MainConf *mcf)
 
         // Nested blocks share a line.
         if (last_upgrade == nullptr
-            || last_upgrade->upgrade_price.value != lcf->upgrade_price.value)
+            || last_upgrade->upgrade_price.value != lcf->upgrade_price.value
+            || last_upgrade->price.value != lcf->price.value)
         {
             warn_upgrade_price(cf, lcf);
             last_upgrade = lcf;
