@@ -47,6 +47,11 @@ struct Challenge {
 // request_path, request_method.
 std::vector<std::string> minted_caveats(const Terms &terms);
 
+// A longer token would not fit into the header line that nginx reads by
+// default (8 kB), with room for what a holder appends.
+inline constexpr size_t max_minted_size = 4096;  // bytes
+size_t minted_size(const Terms &terms);
+
 // A macaroon that commits to payment_hash, V2 binary, made with the first key
 // (or `key`). token_id is random; its hint is stamped here.
 std::string mint(const Keyring &keys, size_t key, const Hash &payment_hash,
@@ -96,7 +101,8 @@ bool prefers_html(std::string_view accept) noexcept;
 bool is_grpc(std::string_view content_type) noexcept;
 
 // grpc-status of an answer: 13 for a challenge (as Aperture), 14 where no
-// invoice can be had, 16 for a malformed credential.
+// invoice can be had, 16 for a malformed credential, 3 for a path that is too
+// long.
 struct GrpcStatus {
     unsigned    code;
     const char *message;

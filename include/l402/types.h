@@ -38,6 +38,7 @@ enum class Result : uint8_t {
     used_up,
     bad_price,       // the price of this request is not an amount (500)
     no_invoice,      // no invoice can be had now (503)
+    too_long,        // what a token would be tied to has no room in it (414)
     error,           // anything else that went wrong in here (500)
 };
 

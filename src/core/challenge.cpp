@@ -70,6 +70,14 @@ std::vector<std::string> minted_caveats(const Terms &terms)
     return caveats;
 }
 
+size_t minted_size(const Terms &terms)
+{
+    const uint8_t no_signature[32] = {};
+
+    return encode_macaroon(std::string(identifier_size, '\0'),
+        minted_caveats(terms), no_signature).size();
+}
+
 std::string mint(const Keyring &keys, size_t key, const Hash &payment_hash,
     Hash token_id, const std::vector<std::string> &caveats)
 {

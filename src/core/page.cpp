@@ -153,6 +153,8 @@ const char *heading(unsigned status) noexcept
         return "Unauthorized";
     case 402:
         return "Payment required";
+    case 414:
+        return "URI too long";
     case 503:
         return "Service unavailable";
     default:

@@ -12,6 +12,8 @@ const char *problem_type(unsigned status) noexcept
         return "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2";
     case 402:
         return "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.3";
+    case 414:
+        return "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.15";
     case 500:
         return "https://www.rfc-editor.org/rfc/rfc9110#section-15.6.1";
     case 503:
@@ -121,6 +123,9 @@ GrpcStatus grpc_status(Result reason, unsigned status) noexcept
     }
     if (status == 402) {
         return {13, "payment required"};
+    }
+    if (status == 414) {
+        return {3, "the path is too long to be sold"};
     }
     return {13, "internal error"};
 }

@@ -14,12 +14,13 @@ constexpr ResultInfo table[] = {
     {"bad_preimage", "The preimage does not belong to the payment", 402},
     {"expired", "The credential has expired", 402},
     {"wrong_service", "The credential is for another service", 402},
-    {"insufficient", "The credential does not open this tier", 402},
+    {"insufficient", "The credential does not open this tier or capability", 402},
     {"caveat_refused", "A caveat of the credential is not met", 402},
     {"revoked", "The credential was revoked", 402},
     {"used_up", "The payment is used up", 402},
     {"bad_price", "No price can be worked out for this request", 500},
     {"no_invoice", "No invoice can be had now", 503},
+    {"too_long", "The request is too long to be sold", 414},
     {"error", "Internal error", 500},
 };
 

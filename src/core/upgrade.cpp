@@ -74,14 +74,14 @@ public:
             return true;
         }
 
-        for (std::string &once : once_) {
-            if (once == condition) {
-                once.clear();
-                return true;
-            }
+        auto found = std::find(once_.begin(), once_.end(), condition);
+
+        if (found == once_.end()) {
+            return false;
         }
 
-        return false;
+        once_.erase(found);
+        return true;
     }
 
 private:

@@ -88,13 +88,11 @@ Result decide(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
 
 // How far a refused credential came: of several, the one that came furthest
 // tells its reason.
-unsigned progress(Result result) noexcept
+unsigned progress(const Verdict &verdict, const Facts &facts) noexcept
 {
-    switch (result) {
+    switch (verdict.result) {
     case Result::ok:
         return 5;
-    case Result::insufficient:  // the only one that an upgrade may help
-        return 4;
     case Result::malformed:
     case Result::absent:
         return 0;
@@ -102,6 +100,9 @@ unsigned progress(Result result) noexcept
         return 1;
     case Result::bad_preimage:
         return 2;
+    case Result::insufficient:
+        // An upgrade may help with a tier, and with nothing else.
+        return verdict.tier < facts.tier ? 4 : 3;
     default:
         return 3;
     }
@@ -161,7 +162,7 @@ void try_all(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
         one.result = try_base64(keys, facts, memory, presented,
             credential.macaroons[i].view(), preimage, one);
 
-        if (progress(one.result) > progress(out.result)) {
+        if (progress(one, facts) > progress(out, facts)) {
             out = one;
         }
 
@@ -291,10 +292,12 @@ bool presented_macaroon(const Facts &facts, const Verdict &verdict,
     PresentedMacaroon &out) noexcept
 {
     Credential credential;
+    std::string_view text = facts.authorization;
 
     switch (verdict.field) {
     case CredentialField::authorization:
-        return parse_credential(facts.authorization, credential)
+        return take_l402_scheme(text)
+               && parse_credential_text(text, credential)
                && verdict.macaroon < credential.macaroon_count
                && decode_base64(credential.macaroons[verdict.macaroon].view(),
                       out);

@@ -308,7 +308,9 @@ private:
 
 void ngx_http_l402_fill_facts(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ngx_http_l402_loc_conf_t *lcf, l402::Facts &facts);
-// What a token bought by this request is minted with.
+// What a token bought at this location is minted with, and by this request.
+void ngx_http_l402_fill_grants(const ngx_http_l402_loc_conf_t *lcf,
+    l402::Terms &terms);
 void ngx_http_l402_fill_terms(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ngx_http_l402_loc_conf_t *lcf, l402::Terms &terms);
 

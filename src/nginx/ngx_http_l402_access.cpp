@@ -20,7 +20,9 @@ bool is_internal(ngx_http_request_t *r)
 void find_upgrade(ngx_http_request_t *r, const l402::Facts &facts,
     ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
 {
-    if (ctx->verdict.result != Result::insufficient) {
+    bool is_free = lcf->price.is_static && lcf->price.amount == 0;
+
+    if (ctx->verdict.result != Result::insufficient || is_free) {
         return;
     }
 

@@ -259,6 +259,17 @@ ngx_int_t refuse(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
             {reason, status, nullptr, 0});
     }
 
+    // No invoice for a token that its buyer could not send.
+    l402::Terms terms;
+
+    ngx_http_l402_fill_terms(r, ctx, lcf, terms);
+
+    if (l402::minted_size(terms) > l402::max_minted_size) {
+        ctx->result = Result::too_long;
+        return ngx_http_l402_send_answer(r, ctx, lcf,
+            {Result::too_long, NGX_HTTP_REQUEST_URI_TOO_LARGE, nullptr, 0});
+    }
+
     return park(r, ctx, lcf, reason, parked);
 }
 

@@ -153,6 +153,59 @@ bool has_item(const ngx_str_t &list, const ngx_str_t &wanted)
         });
 }
 
+// Half of the room is left for what comes from a request.
+char *check_size(ngx_conf_t *cf, LocConf *lcf)
+{
+    l402::Terms terms;
+
+    ngx_http_l402_fill_grants(lcf, terms);
+
+    size_t size = l402::minted_size(terms);
+
+    if (size > l402::max_minted_size / 2) {
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->place,
+            "a token of \"l402 %V\" would have %uz bytes, more than %uz: name "
+            "fewer in \"l402_capabilities\" and \"l402_constraint\"",
+            &lcf->service, size, l402::max_minted_size / 2);
+        return failed;
+    }
+
+    return NGX_CONF_OK;
+}
+
+char *check_location(ngx_conf_t *cf, LocConf *lcf)
+{
+    if (lcf->capability.len && lcf->capabilities.len
+        && !has_item(lcf->capabilities, lcf->capability))
+    {
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->capability_place,
+            "\"l402_capability %V\" is none of \"l402_capabilities %V\": what "
+            "is sold here would not open it", &lcf->capability,
+            &lcf->capabilities);
+        return failed;
+    }
+
+    for (ngx_uint_t i = 0; lcf->constraints && i < lcf->constraints->nelts;
+         i++)
+    {
+        auto constraint = static_cast<Constraint *>(lcf->constraints->elts)
+                          + i;
+
+        if (l402::is_reserved_condition(
+                ngx_http_l402_view(constraint->condition),
+                ngx_http_l402_view(lcf->service)))
+        {
+            ngx_http_l402_log_at(cf, NGX_LOG_EMERG, constraint->place,
+                "\"l402_constraint %V\" has a meaning of its own at \"l402 "
+                "%V\", choose a name such as \"upload_max_bytes\"",
+                &constraint->condition, &lcf->service);
+            return failed;
+        }
+    }
+
+    return check_size(cf, lcf);
+}
+
 }  // namespace
 
 char *ngx_http_l402_set_capabilities(ngx_conf_t *cf, ngx_command_t *,
@@ -342,33 +395,7 @@ void ngx_http_l402_merge_caveats(LocConf *prev, LocConf *conf)
 
 char *ngx_http_l402_check_caveats(ngx_conf_t *cf, LocConf *lcf)
 {
-    if (lcf->capability.len && lcf->capabilities.len
-        && !has_item(lcf->capabilities, lcf->capability))
-    {
-        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->capability_place,
-            "\"l402_capability %V\" is none of \"l402_capabilities %V\": what "
-            "is sold here would not open it", &lcf->capability,
-            &lcf->capabilities);
-        return failed;
-    }
-
-    for (ngx_uint_t i = 0; lcf->constraints && i < lcf->constraints->nelts;
-         i++)
-    {
-        auto constraint = static_cast<Constraint *>(lcf->constraints->elts)
-                          + i;
-
-        if (l402::is_reserved_condition(
-                ngx_http_l402_view(constraint->condition),
-                ngx_http_l402_view(lcf->service)))
-        {
-            ngx_http_l402_log_at(cf, NGX_LOG_EMERG, constraint->place,
-                "\"l402_constraint %V\" has a meaning of its own at \"l402 "
-                "%V\", choose a name such as \"upload_max_bytes\"",
-                &constraint->condition, &lcf->service);
-            return failed;
-        }
-    }
-
-    return NGX_CONF_OK;
+    return ngx_http_l402_guard(cf->log, failed, [&] {
+        return check_location(cf, lcf);
+    });
 }

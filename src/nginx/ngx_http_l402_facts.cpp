@@ -38,6 +38,48 @@ ngx_str_t host(ngx_http_request_t *r)
                                     : cscf->server_name;
 }
 
+// The path of the request line, decoded and normalised as nginx does: a
+// rewrite or a redirect may have led elsewhere by now.
+ngx_str_t client_path(ngx_http_request_t *r)
+{
+    auto cscf = static_cast<ngx_http_core_srv_conf_t *>(
+        ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+    ngx_str_t raw = r->main->unparsed_uri;
+    std::string_view path = ngx_http_l402_view(raw);
+
+    path = path.substr(0, path.find_first_of("?#"));
+
+    // Nearly always it is as it came.
+    if (path == ngx_http_l402_view(r->uri)) {
+        return r->uri;
+    }
+
+    // nginx's own parser writes into the request that it is given.
+    ngx_http_request_t scratch = *r->main;
+
+    scratch.uri_start = raw.data;
+    scratch.uri_end = raw.data + raw.len;
+    scratch.uri.data = static_cast<u_char *>(ngx_pnalloc(r->pool,
+        raw.len + 1));
+    scratch.uri.len = 0;
+
+    if (scratch.uri.data == nullptr
+        || ngx_http_parse_complex_uri(&scratch, cscf->merge_slashes) != NGX_OK)
+    {
+        return r->uri;
+    }
+
+    return scratch.uri;
+}
+
+// error_page makes a GET of whatever it was.
+ngx_str_t client_method(ngx_http_request_t *r)
+{
+    std::string_view line = ngx_http_l402_view(r->main->request_line);
+
+    return {ngx_min(line.find(' '), line.size()), r->main->request_line.data};
+}
+
 bool has_body(ngx_http_request_t *r)
 {
     return r->headers_in.content_length_n > 0 || r->headers_in.chunked;
@@ -111,8 +153,8 @@ bool ngx_http_l402_measures_t::value(size_t i, int64_t &out) noexcept
 
     if (ctx->path.data == nullptr) {
         ctx->host = host(r);
-        ctx->path = r->uri;
-        ctx->method = r->method_name;
+        ctx->path = client_path(r);
+        ctx->method = client_method(r);
     }
 
     facts.authorization = ngx_http_l402_view(ctx->authorization);
@@ -127,15 +169,11 @@ bool ngx_http_l402_measures_t::value(size_t i, int64_t &out) noexcept
     facts.method = ngx_http_l402_view(ctx->method);
 }
 
-void ngx_http_l402_fill_terms(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
-    ngx_http_l402_loc_conf_t *lcf, l402::Terms &terms)
+void ngx_http_l402_fill_grants(const ngx_http_l402_loc_conf_t *lcf,
+    l402::Terms &terms)
 {
     terms.service = ngx_http_l402_view(lcf->service);
     terms.tier = static_cast<uint8_t>(lcf->tier);
-
-    if (lcf->valid_for) {
-        terms.valid_until = ngx_time() + lcf->valid_for;
-    }
 
     if (lcf->capabilities.len) {
         terms.has_capabilities = true;
@@ -151,6 +189,16 @@ void ngx_http_l402_fill_terms(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
             terms.constraints.push_back(
                 {ngx_http_l402_view(constraint.condition), constraint.grant});
         }
+    }
+}
+
+void ngx_http_l402_fill_terms(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, l402::Terms &terms)
+{
+    ngx_http_l402_fill_grants(lcf, terms);
+
+    if (lcf->valid_for) {
+        terms.valid_until = ngx_time() + lcf->valid_for;
     }
 
     terms.bind_address = lcf->bind & NGX_HTTP_L402_BIND_ADDRESS;

@@ -65,11 +65,6 @@ bool needs_price(ngx_conf_t *cf)
                && (clcf->name.len != 0 || clcf->locations == nullptr));
 }
 
-bool is_free(const ngx_http_l402_price_t &price)
-{
-    return price.is_static && price.amount == 0;
-}
-
 char *check_protected(ngx_conf_t *cf, MainConf *mcf, LocConf *lcf)
 {
     if (lcf->keys == nullptr) {
@@ -90,10 +85,7 @@ char *check_protected(ngx_conf_t *cf, MainConf *mcf, LocConf *lcf)
         return NGX_CONF_OK;
     }
 
-    if (is_free(lcf->price)
-        && (lcf->upgrade_price.value == nullptr
-            || is_free(lcf->upgrade_price)))
-    {
+    if (lcf->price.is_static && lcf->price.amount == 0) {
         return NGX_CONF_OK;
     }
 

@@ -30,7 +30,7 @@ void every_result_has_its_word_and_status(void **)
         {"bad_preimage", 402}, {"expired", 402}, {"wrong_service", 402},
         {"insufficient", 402}, {"caveat_refused", 402}, {"revoked", 402},
         {"used_up", 402}, {"bad_price", 500}, {"no_invoice", 503},
-        {"error", 500}};
+        {"too_long", 414}, {"error", 500}};
 
     assert_int_equal(std::size(wanted), l402::result_count);
     for (size_t i = 0; i < l402::result_count; i++) {
@@ -196,7 +196,8 @@ void a_refusal_is_told_to_people_too(void **)
 void a_page_without_an_invoice_offers_none(void **)
 {
     const std::pair<Result, unsigned> cases[] = {{Result::malformed, 401},
-        {Result::error, 500}, {Result::no_invoice, 503}};
+        {Result::error, 500}, {Result::no_invoice, 503},
+        {Result::too_long, 414}};
 
     for (const auto &k : cases) {
         std::string page = l402::html_page(k.first, k.second, nullptr,
@@ -277,6 +278,7 @@ void grpc_callers_get_a_status_they_know(void **)
     check(Result::bad_signature, 401, 16, "invalid credential");
     check(Result::no_invoice, 503, 14, "no invoice can be had now");
     check(Result::bad_price, 500, 13, "internal error");
+    check(Result::too_long, 414, 3, "the path is too long to be sold");
     check(Result::error, 500, 13, "internal error");
 }
 

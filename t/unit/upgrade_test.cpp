@@ -143,21 +143,38 @@ void only_a_good_token_of_a_lower_tier_is_raised(void **)
         tier_1(), forged.upgrade));
 }
 
+// Of several macaroons the one that may be raised decides, and not one that
+// lacks something else.
+void the_one_that_can_be_raised_is(void **)
+{
+    Attempt     a({"services=weather:0"});
+    Token       lacking(a.keys, {"services=weather:1",
+              "weather_capabilities=read"});
+    std::string credential = "L402 " + lacking.base64() + ","
+        + Token(a.keys, {"services=weather:0"}).credential().substr(5);
+
+    a.facts.authorization = credential;
+    a.facts.capability = "write";
+    assert_true(a.find());
+    assert_int_equal(a.verdict.macaroon, 1);
+}
+
 void what_a_holder_appended_is_carried_over(void **)
 {
     Attempt a({"services=weather:0", "weather_valid_until=1700003600",
-        "weather_capabilities=read", "color=red", "nothing",
+        "weather_capabilities=read", "color=red", "nothing", "=x",
         "request_path=/weather/*", "weather_valid_until=1700000060",
         "preimage=000102030405060708090a0b0c0d0e0f"
         "101112131415161718191a1b1c1d1e1f"});
 
     assert_true(a.find());
     assert_int_equal(a.upgrade.expires, 1700000060);
-    assert_int_equal(a.upgrade.carried.size(), 4);
+    assert_int_equal(a.upgrade.carried.size(), 5);
     assert_text(a.upgrade.carried[0], "weather_capabilities=read");
     assert_text(a.upgrade.carried[1], "color=red");
     assert_text(a.upgrade.carried[2], "nothing");
-    assert_text(a.upgrade.carried[3], "request_path=/weather/*");
+    assert_text(a.upgrade.carried[3], "=x");
+    assert_text(a.upgrade.carried[4], "request_path=/weather/*");
 
     std::string bought = a.bought();
 
@@ -231,6 +248,7 @@ int main()
         cmocka_unit_test(an_upgrade_opens_both_tiers_under_one_token_id),
         cmocka_unit_test(an_id_without_a_stamp_is_kept_too),
         cmocka_unit_test(only_a_good_token_of_a_lower_tier_is_raised),
+        cmocka_unit_test(the_one_that_can_be_raised_is),
         cmocka_unit_test(what_a_holder_appended_is_carried_over),
         cmocka_unit_test(what_the_location_mints_is_minted_anew),
         cmocka_unit_test(nobody_pays_for_an_upgrade_that_opens_nothing),
