@@ -61,8 +61,18 @@ suite_nginx() {
 }
 
 suite_e2e() {
+    node_tests 't/e2e/*.test.mjs'
+}
+
+# Clients of other makers: see clients.sh.
+suite_clients() {
+    install_clients || { count 0 1; return; }
+    node_tests 't/e2e/clients/*.test.mjs'
+}
+
+node_tests() {
     local file log status
-    for file in $(files_of 't/e2e/*.test.mjs'); do
+    for file in $(files_of "$1"); do
         log=$(log_of "$file")
         (cd "$repo" && timeout --kill-after=10 900 \
             node --test --test-reporter=tap "$file") \
