@@ -69,9 +69,15 @@ struct Upgrade {
 // False: the verdict is no lower tier of a token that is otherwise good, or
 // what its holder appended forbids that any upgrade of it opens this request.
 // `terms` are those of a token bought afresh; `out.expires` still has to be
-// applied to them.
+// applied to them. `minted_below` has the conditions that lower tiers of the
+// service are minted with: of those that `terms` mint too, the old token's
+// first caveat gives way. Any other is its holder's.
 bool find_upgrade(const Keyring &keys, const Facts &facts,
-    const Verdict &verdict, const Terms &terms, Upgrade &out);
+    const Verdict &verdict, const Terms &terms,
+    const std::vector<std::string> &minted_below, Upgrade &out);
+
+// The conditions of minted_caveats().
+std::vector<std::string> minted_conditions(const Terms &terms);
 
 // As mint(), with all of upgrade.carried after the minted caveats.
 std::string mint_upgrade(const Keyring &keys, const Upgrade &upgrade,

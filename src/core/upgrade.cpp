@@ -40,35 +40,24 @@ private:
 // Which caveats of the old token the new one does without.
 class Replaced {
 public:
-    explicit Replaced(const Terms &terms) : terms_(terms)
+    Replaced(const Terms &terms, const std::vector<std::string> &minted_below)
+        : own_valid_until_(std::string(terms.service) + "_valid_until"),
+          once_(minted_conditions(terms))
     {
-        // What the location mints itself was minted for the lower tier too,
-        // and stands there first. A second one is the holder's.
-        add("services");
+        auto is_holders = [&](const std::string &condition) {
+            return condition != "services"
+                   && std::find(minted_below.begin(), minted_below.end(),
+                          condition) == minted_below.end();
+        };
 
-        if (terms.has_capabilities) {
-            add(own("capabilities"));
-        }
-
-        for (const Terms::Constraint &constraint : terms.constraints) {
-            add(constraint.condition);
-        }
-
-        bool tied[] = {terms.bind_address, terms.bind_host, terms.bind_path,
-            terms.bind_method};
-        static_assert(sizeof(tied) == tying_condition_count);
-
-        for (size_t i = 0; i < tying_condition_count; i++) {
-            if (tied[i]) {
-                add(tying_conditions[i].name);
-            }
-        }
+        once_.erase(std::remove_if(once_.begin(), once_.end(), is_holders),
+            once_.end());
     }
 
     bool has(std::string_view condition)
     {
         // The expiry is minted anew, and no later; the preimage is another.
-        if (condition == "valid_until" || condition == own("valid_until")
+        if (condition == "valid_until" || condition == own_valid_until_
             || condition == "preimage")
         {
             return true;
@@ -85,17 +74,8 @@ public:
     }
 
 private:
-    void add(std::string_view condition)
-    {
-        once_.emplace_back(condition);
-    }
-
-    std::string own(const char *condition) const
-    {
-        return std::string(terms_.service) + "_" + condition;
-    }
-
-    const Terms             &terms_;
+    std::string              own_valid_until_;
+    // The first of each was minted, a second one is the holder's.
     std::vector<std::string> once_;
 };
 
@@ -127,8 +107,20 @@ bool opens(const std::string &token, const Facts &facts)
 
 }  // namespace
 
+std::vector<std::string> minted_conditions(const Terms &terms)
+{
+    std::vector<std::string> conditions = minted_caveats(terms);
+
+    for (std::string &caveat : conditions) {
+        caveat.resize(caveat.find('='));
+    }
+
+    return conditions;
+}
+
 bool find_upgrade(const Keyring &keys, const Facts &facts,
-    const Verdict &verdict, const Terms &terms, Upgrade &out)
+    const Verdict &verdict, const Terms &terms,
+    const std::vector<std::string> &minted_below, Upgrade &out)
 {
     PresentedMacaroon presented;
     Identifier identifier;
@@ -152,7 +144,7 @@ bool find_upgrade(const Keyring &keys, const Facts &facts,
         out.token_id.begin());
     out.expires = verdict.expires;
 
-    Replaced replaced(terms);
+    Replaced replaced(terms, minted_below);
 
     for (size_t i = 0; i < old.caveat_count; i++) {
         std::string_view caveat = old.caveats[i].view();

@@ -16,9 +16,38 @@ bool is_internal(ngx_http_request_t *r)
     return clcf->internal || clcf->named;
 }
 
+// What tokens of the lower tiers may have been minted with.
+std::vector<std::string> minted_below(const ngx_http_l402_main_conf_t *mcf,
+    const ngx_http_l402_loc_conf_t *lcf)
+{
+    auto locations = static_cast<ngx_http_l402_loc_conf_t **>(
+        mcf->locations.elts);
+    std::vector<std::string> conditions;
+
+    for (ngx_uint_t i = 0; i < mcf->locations.nelts; i++) {
+        const ngx_http_l402_loc_conf_t *other = locations[i];
+
+        if (other->tier < lcf->tier
+            && ngx_http_l402_view(other->service)
+                   == ngx_http_l402_view(lcf->service))
+        {
+            l402::Terms terms;
+
+            ngx_http_l402_fill_grants(other, terms);
+
+            for (std::string &condition : l402::minted_conditions(terms)) {
+                conditions.push_back(std::move(condition));
+            }
+        }
+    }
+
+    return conditions;
+}
+
 // A good token of a lower tier is worth something here.
-void find_upgrade(ngx_http_request_t *r, const l402::Facts &facts,
-    ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
+void find_upgrade(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
+    const l402::Facts &facts, ngx_http_l402_loc_conf_t *lcf,
+    ngx_http_l402_ctx_t *ctx)
 {
     bool is_free = lcf->price.is_static && lcf->price.amount == 0;
 
@@ -33,7 +62,7 @@ void find_upgrade(ngx_http_request_t *r, const l402::Facts &facts,
 
     if (upgrade
         && l402::find_upgrade(lcf->keys->ring, facts, ctx->verdict, terms,
-            *upgrade))
+            minted_below(mcf, lcf), *upgrade))
     {
         ctx->upgrade = upgrade;
     }
@@ -101,7 +130,7 @@ bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
         return false;
     }
 
-    find_upgrade(r, facts, lcf, ctx);
+    find_upgrade(r, mcf, facts, lcf, ctx);
     return true;
 }
 

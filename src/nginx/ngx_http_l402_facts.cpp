@@ -190,6 +190,11 @@ void ngx_http_l402_fill_grants(const ngx_http_l402_loc_conf_t *lcf,
                 {ngx_http_l402_view(constraint.condition), constraint.grant});
         }
     }
+
+    terms.bind_address = lcf->bind & NGX_HTTP_L402_BIND_ADDRESS;
+    terms.bind_host = lcf->bind & NGX_HTTP_L402_BIND_HOST;
+    terms.bind_path = lcf->bind & NGX_HTTP_L402_BIND_PATH;
+    terms.bind_method = lcf->bind & NGX_HTTP_L402_BIND_METHOD;
 }
 
 void ngx_http_l402_fill_terms(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
@@ -201,10 +206,6 @@ void ngx_http_l402_fill_terms(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
         terms.valid_until = ngx_time() + lcf->valid_for;
     }
 
-    terms.bind_address = lcf->bind & NGX_HTTP_L402_BIND_ADDRESS;
-    terms.bind_host = lcf->bind & NGX_HTTP_L402_BIND_HOST;
-    terms.bind_path = lcf->bind & NGX_HTTP_L402_BIND_PATH;
-    terms.bind_method = lcf->bind & NGX_HTTP_L402_BIND_METHOD;
     terms.client_address = client_address(r);
     terms.host = ngx_http_l402_view(ctx->host);
     terms.path = ngx_http_l402_view(ctx->path);

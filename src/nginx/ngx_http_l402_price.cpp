@@ -17,52 +17,71 @@ bool may_log(ngx_http_l402_loc_conf_t *lcf)
     return true;
 }
 
+bool evaluate(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf,
+    const ngx_http_l402_price_t &price, const char *directive, bool log,
+    uint64_t &out)
+{
+    ngx_str_t value;
+
+    if (price.value == nullptr) {
+        if (log && may_log(lcf)) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                "l402: no \"%s\" where \"%V\" is sold", directive,
+                &lcf->service);
+        }
+
+        return false;
+    }
+
+    if (price.is_static) {
+        out = price.amount;
+        return true;
+    }
+
+    if (ngx_http_complex_value(r, price.value, &value) != NGX_OK) {
+        return false;
+    }
+
+    if (!l402::parse_amount(ngx_http_l402_view(value), out)) {
+        if (log && may_log(lcf)) {
+            // It may come from the request: no more than a price could need.
+            value.len = ngx_min(value.len, 64);
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                "l402: the value \"%V\" of \"%s\" is no amount, it must be "
+                "such as %s", &value, directive, l402::amount_hint);
+        }
+
+        return false;
+    }
+
+    return true;
+}
+
 }  // namespace
 
 bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ngx_http_l402_loc_conf_t *lcf, bool log)
 {
-    bool upgrades = ctx->upgrade && lcf->upgrade_price.value;
-    const ngx_http_l402_price_t *price = upgrades ? &lcf->upgrade_price
-                                                  : &lcf->price;
-    const char *directive = upgrades ? "l402_upgrade_price" : "l402_price";
-    ngx_str_t value;
-
     if (ctx->has_price) {
         return true;
     }
 
-    if (price->value == nullptr) {
-        if (log && may_log(lcf)) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                "l402: no \"l402_price\" where \"%V\" is sold", &lcf->service);
-        }
+    bool upgrades = ctx->upgrade && lcf->upgrade_price.value;
+    uint64_t whole;
 
+    if (!(upgrades ? evaluate(r, lcf, lcf->upgrade_price, "l402_upgrade_price",
+                         log, ctx->price_msat)
+                   : evaluate(r, lcf, lcf->price, "l402_price", log,
+                         ctx->price_msat)))
+    {
         return false;
     }
 
-    if (price->is_static) {
-        ctx->price_msat = price->amount;
-        ctx->has_price = 1;
-        return true;
-    }
-
-    if (ngx_http_complex_value(r, price->value, &value) != NGX_OK) {
-        return false;
-    }
-
-    if (!l402::parse_amount(ngx_http_l402_view(value), ctx->price_msat)) {
-        if (log && may_log(lcf)) {
-            ngx_str_t shown = value;
-
-            // It may come from the request: no more than a price could need.
-            shown.len = ngx_min(shown.len, 64);
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                "l402: the value \"%V\" of \"%s\" is no amount, it must be "
-                "such as %s", &shown, directive, l402::amount_hint);
-        }
-
-        return false;
+    // What is free for strangers is free for everybody.
+    if (upgrades && evaluate(r, lcf, lcf->price, "l402_price", false, whole)
+        && whole == 0)
+    {
+        ctx->price_msat = 0;
     }
 
     ctx->has_price = 1;

@@ -19,9 +19,11 @@
 #                           while nginx runs; $name is the block's. It has
 #                           is, ok, like, connection() and the rest
 #   --- bare_http_config    nothing is put in front of http_config
+#   --- allow_emerg         a reload that is refused is the test
 #
-# For `eval` sections: credential(), hex_credential(), mint() and test_key()
-# of L402/Token.pm, and what is exported below.
+# For `eval` sections and scripts: credential(), mint() and the rest of
+# L402/Token.pm, verdict() and the rest of L402/Gate.pm, and what is exported
+# below.
 
 package L402;
 
@@ -33,14 +35,15 @@ use HTTP::Tiny;
 use JSON::PP qw(decode_json encode_json);
 use L402::Backend;
 use L402::Connection;
+use L402::Gate;
 use L402::Token;
 use Test::More import => [qw(is ok like unlike is_deeply fail)];
 use Test::Nginx::Socket ();
 
 our @EXPORT = (
-    @L402::Token::EXPORT,
-    qw(http_config service fault env key_file write_secret
-       buy pay parse_challenge invoices_made fault_calls
+    @L402::Token::EXPORT, @L402::Gate::EXPORT,
+    qw(http_config service fault env key_file write_secret reload
+       buy pay invoices_made fault_calls fault_last
        connection backend_requests error_log
        is ok like unlike is_deeply),
 );
@@ -133,6 +136,12 @@ sub fault_calls ($name) {
     return get_json(env('L402_FAULT_URL') . '/stats')->{"$name-t$$"} // 0;
 }
 
+# What the latest call asked for.
+sub fault_last ($name) {
+    my $last = get_json(env('L402_FAULT_URL') . "/last/$name-t$$");
+    return decode_json($last->{body});
+}
+
 # Pays with the second node; returns the preimage.
 sub pay ($invoice) {
     my $response = HTTP::Tiny->new(timeout => 60)->post(
@@ -141,14 +150,6 @@ sub pay ($invoice) {
     $response->{success}
         or die "pay: $response->{status} $response->{content}\n";
     return decode_json($response->{content})->{preimage};
-}
-
-# The parameters of a WWW-Authenticate value, or undef where it is no
-# challenge to the letter of the wire format.
-sub parse_challenge ($value) {
-    ($value // '') =~ m{^L402\ macaroon="([A-Za-z0-9+/]+=*)",
-        \ invoice="(ln\w+)",\ version="0",\ token="\1"$}x or return undef;
-    return { macaroon => $1, invoice => $2 };
 }
 
 # Pays what a WWW-Authenticate value asks for; adds preimage and
@@ -163,8 +164,43 @@ sub buy ($value) {
 }
 
 # A client's connection to the nginx under test: L402/Connection.pm.
-sub connection ($port = Test::Nginx::Util::server_port()) {
-    return L402::Connection->new($port);
+sub connection ($at = undef, %with) {
+    return L402::Connection->new(
+        $at // Test::Nginx::Util::server_port(), %with);
+}
+
+# The workers that take connections, by their process ids.
+sub workers ($master) {
+    open my $in, '<', "/proc/$master/task/$master/children" or return ();
+    return grep {
+        open my $title, '<', "/proc/$_/cmdline";
+        $title && (<$title> // '') =~ /worker process\W*$/;
+    } split / /, <$in> // '';
+}
+
+# Reads the configuration anew; returns when the old workers take no more
+# connections and as many new ones do. Dies with nginx's own words where it
+# keeps the old one. For a block with master_on().
+sub reload {
+    my $file = "$Test::Nginx::Util::ServRoot/logs/nginx.pid";
+    my $count = $Test::Nginx::Util::Workers;
+    open my $in, '<', $file or die "$file: $!";
+    chomp(my $master = <$in>);
+    my (%old, $sent);
+    my $before = () = error_log() =~ /\[emerg\]/g;
+    for (1 .. 3000) {
+        my @now = workers($master);
+        my @refused = error_log() =~ /\[emerg\] (.*)/g;
+        die "$refused[-1]\n" if @refused > $before;
+        # At first they may not have their names yet.
+        if (!$sent && @now == $count) {
+            %old = map { $_ => 1 } @now;
+            $sent = kill HUP => $master or die "reload: $!";
+        }
+        return if $sent && @now == $count && !grep { $old{$_} } @now;
+        select undef, undef, undef, 0.01;
+    }
+    die "no reload\n";
 }
 
 sub error_log {
@@ -195,12 +231,13 @@ Test::Nginx::Socket::add_block_preprocessor(sub ($block) {
                           http_config($block->http_config // ''));
     }
 
-    my $clean = join "\n", '[alert]', '[emerg]', '[crit]';
+    my @clean = ('[alert]', '[crit]',
+                 defined $block->allow_emerg ? () : '[emerg]');
     my $wanted = $block->no_error_log // '';
     unless (defined $block->must_die) {
         $block->set_value('no_error_log', ref $wanted
-            ? [ @$wanted, '[alert]', '[emerg]', '[crit]' ]
-            : ($wanted =~ s/\n*\z//r) . ($wanted eq '' ? '' : "\n") . $clean);
+            ? [ @$wanted, @clean ]
+            : join "\n", $wanted =~ s/\n*\z//r || (), @clean);
     }
 
     $block->set_value('request', 'GET /') if defined $block->script;

@@ -26,6 +26,9 @@ struct Attempt {
     Verdict     verdict{};
     Upgrade     upgrade;
 
+    // What lower tiers are minted with.
+    std::vector<std::string> below{"services", "weather_valid_until"};
+
     explicit Attempt(const std::vector<std::string> &caveats, size_t key = 0)
     {
         credential = Token(keys, caveats, key).credential();
@@ -38,7 +41,7 @@ struct Attempt {
     bool find(const Terms &terms = tier_1())
     {
         l402::verify(keys, facts, nullptr, verdict);
-        return l402::find_upgrade(keys, facts, verdict, terms, upgrade);
+        return l402::find_upgrade(keys, facts, verdict, terms, below, upgrade);
     }
 
     // The credential that is had for it.
@@ -140,7 +143,7 @@ void only_a_good_token_of_a_lower_tier_is_raised(void **)
     // Even where somebody claims that it was good.
     forged.verdict.result = Result::insufficient;
     assert_false(l402::find_upgrade(forged.keys, forged.facts, forged.verdict,
-        tier_1(), forged.upgrade));
+        tier_1(), forged.below, forged.upgrade));
 }
 
 // Of several macaroons the one that may be raised decides, and not one that
@@ -200,6 +203,11 @@ void what_the_location_mints_is_minted_anew(void **)
     terms.bind_method = true;
     terms.method = "GET";
 
+    // Not even the first one is the location's where no lower tier has any.
+    assert_true(a.find(terms));
+    assert_int_equal(a.upgrade.carried.size(), 3);
+
+    a.below = b.below = l402::minted_conditions(terms);
     assert_true(a.find(terms));
     assert_int_equal(a.upgrade.carried.size(), 0);
 

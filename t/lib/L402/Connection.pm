@@ -4,13 +4,19 @@ package L402::Connection;
 
 use v5.36;
 use IO::Select;
-use IO::Socket::INET;
+use IO::Socket::IP;
+use IO::Socket::UNIX;
 use Time::HiRes qw(time);
 
-sub new ($class, $port) {
-    my $socket = IO::Socket::INET->new(
-        PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 5)
-        or die "connect: $!\n";
+# To a port, or unix:/path. `to` and `from` are addresses: 127.0.0.1 unless
+# told.
+sub new ($class, $at, %with) {
+    my $socket = $at =~ /^unix:(.*)/
+        ? IO::Socket::UNIX->new(Peer => $1)
+        : IO::Socket::IP->new(
+              PeerHost => $with{to} // '127.0.0.1', PeerService => $at,
+              $with{from} ? (LocalHost => $with{from}) : ());
+    $socket or die "connect: $!\n";
     $socket->blocking(0);
     return bless { socket => $socket, in => '', timeout => 10 }, $class;
 }
@@ -92,9 +98,10 @@ sub read ($self, $method = 'GET') {
 }
 
 # One request and its response. Headers are "Name: value" lines, a body is
-# announced by its length.
+# announced by its length. Host is localhost unless told.
 sub request ($self, $method, $path, $headers = [], $body = undef) {
-    my @fields = ('Host: localhost', @$headers);
+    my @fields = @$headers;
+    unshift @fields, 'Host: localhost' unless grep { /^Host:/ } @fields;
     push @fields, 'Content-Length: ' . length $body if defined $body;
     $self->send(join("\r\n", "$method $path HTTP/1.1", @fields, '', '')
                 . ($body // ''));
