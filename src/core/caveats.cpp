@@ -7,21 +7,6 @@
 
 namespace l402 {
 
-[[gnu::hot]]
-bool split_caveat(std::string_view caveat, std::string_view &condition,
-    std::string_view &value) noexcept
-{
-    size_t equals = caveat.find('=');
-
-    if (equals == caveat.npos) {
-        return false;
-    }
-
-    condition = caveat.substr(0, equals);
-    value = caveat.substr(equals + 1);
-    return true;
-}
-
 namespace {
 
 struct NameCharacters {
@@ -57,28 +42,6 @@ constexpr NameCharacters name_characters = make_name_characters();
     return good;
 }
 
-[[gnu::hot]] bool parse_number(std::string_view text, int64_t &value) noexcept
-{
-    if (text.empty() || text.size() > 18) {
-        return false;
-    }
-
-    uint64_t number = 0;
-
-    for (char c : text) {
-        unsigned digit = static_cast<unsigned char>(c) - unsigned('0');
-
-        if (digit > 9) {
-            return false;
-        }
-
-        number = number * 10 + digit;
-    }
-
-    value = static_cast<int64_t>(number);
-    return true;
-}
-
 [[gnu::hot]] bool parse_service(std::string_view text, std::string_view &name,
     uint8_t &tier) noexcept
 {
@@ -94,15 +57,6 @@ constexpr NameCharacters name_characters = make_name_characters();
     name = text.substr(0, colon);
     tier = static_cast<uint8_t>(number);
     return is_service_name(name);
-}
-
-[[gnu::hot]] std::string_view next_item(std::string_view &list) noexcept
-{
-    size_t comma = list.find(',');
-    std::string_view item = list.substr(0, comma);
-
-    list.remove_prefix(comma == list.npos ? list.size() : comma + 1);
-    return item;
 }
 
 [[gnu::hot]]
@@ -230,19 +184,6 @@ bool value_narrows(Values kind, std::string_view before,
     }
 
     return false;
-}
-
-[[gnu::hot]] std::string_view own_condition(std::string_view condition,
-    std::string_view service) noexcept
-{
-    if (condition.size() > service.size() + 1
-        && condition[service.size()] == '_'
-        && condition.substr(0, service.size()) == service)
-    {
-        return condition.substr(service.size() + 1);
-    }
-
-    return {};
 }
 
 bool is_reserved_condition(std::string_view condition,

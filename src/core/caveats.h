@@ -10,21 +10,59 @@ inline constexpr size_t max_list_items = 64;
 inline constexpr size_t max_name = 64;
 
 // condition=value, split at the first '='; false where there is none.
-bool split_caveat(std::string_view caveat, std::string_view &condition,
-    std::string_view &value) noexcept;
+inline bool split_caveat(std::string_view caveat, std::string_view &condition,
+    std::string_view &value) noexcept
+{
+    size_t equals = caveat.find('=');
+
+    if (equals == caveat.npos) {
+        return false;
+    }
+
+    condition = caveat.substr(0, equals);
+    value = caveat.substr(equals + 1);
+    return true;
+}
 
 // Letters, digits, '_', '-'; 1 to 64 of them.
 bool is_service_name(std::string_view name) noexcept;
 
 // Decimal digits only; false on anything else or beyond 18 of them.
-bool parse_number(std::string_view text, int64_t &value) noexcept;
+inline bool parse_number(std::string_view text, int64_t &value) noexcept
+{
+    if (text.empty() || text.size() > 18) {
+        return false;
+    }
+
+    uint64_t number = 0;
+
+    for (char c : text) {
+        unsigned digit = static_cast<unsigned char>(c) - unsigned('0');
+
+        if (digit > 9) {
+            return false;
+        }
+
+        number = number * 10 + digit;
+    }
+
+    value = static_cast<int64_t>(number);
+    return true;
+}
 
 // "name:tier"
 bool parse_service(std::string_view text, std::string_view &name,
     uint8_t &tier) noexcept;
 
 // Takes the first item off a comma list.
-std::string_view next_item(std::string_view &list) noexcept;
+inline std::string_view next_item(std::string_view &list) noexcept
+{
+    size_t comma = list.find(',');
+    std::string_view item = list.substr(0, comma);
+
+    list.remove_prefix(comma == list.npos ? list.size() : comma + 1);
+    return item;
+}
 
 // A comma list in which every item is well-formed, or nothing at all.
 template <typename ItemIsGood>
@@ -101,8 +139,18 @@ inline constexpr TyingCondition tying_conditions[] = {
 inline constexpr size_t tying_condition_count = 4;
 
 // Of "<service>_<rest>" the rest; empty where the condition is another's.
-std::string_view own_condition(std::string_view condition,
-    std::string_view service) noexcept;
+inline std::string_view own_condition(std::string_view condition,
+    std::string_view service) noexcept
+{
+    if (condition.size() > service.size() + 1
+        && condition[service.size()] == '_'
+        && condition.substr(0, service.size()) == service)
+    {
+        return condition.substr(service.size() + 1);
+    }
+
+    return {};
+}
 
 // A condition whose meaning is fixed: l402_constraint may not name it.
 bool is_reserved_condition(std::string_view condition,

@@ -39,6 +39,11 @@ struct Shrinking {
 
     bool narrow(Values kind, std::string_view next) noexcept
     {
+        // Holders down the line repeat what they were given.
+        if (seen && next == value) {
+            return true;
+        }
+
         if (!value_is_good(kind, next)
             || (seen && !value_narrows(kind, value, next)))
         {

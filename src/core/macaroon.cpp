@@ -1,7 +1,5 @@
 #include "l402/macaroon.h"
 
-#include "l402/encoding.h"
-
 #include <cstring>
 
 namespace l402 {
@@ -131,25 +129,37 @@ struct Packet {
     Slice            value;
 };
 
-bool next_packet(std::string_view &in, Packet &out) noexcept
+// A writer's digits are lower case: one token, one encoding.
+bool take_length(std::string_view text, size_t &size) noexcept
 {
-    uint8_t length[2];
-
-    if (in.size() < 4 || !hex_decode(in.substr(0, 4), length)) {
+    if (text.size() < 4) {
         return false;
     }
 
-    size_t size = static_cast<size_t>(length[0]) << 8 | length[1];
+    size = 0;
 
-    if (size < 6 || size > in.size() || in[size - 1] != '\n') {
-        return false;
-    }
+    for (char c : text.substr(0, 4)) {
+        auto digit = static_cast<unsigned char>(c - '0');
+        auto letter = static_cast<unsigned char>(c - 'a');
 
-    // A writer's digits are lower case: one token, one encoding.
-    for (char c : in.substr(0, 4)) {
-        if (c >= 'A' && c <= 'F') {
+        if (digit > 9 && letter > 5) {
             return false;
         }
+
+        size = size << 4 | (digit > 9 ? letter + 10u : digit);
+    }
+
+    return true;
+}
+
+bool next_packet(std::string_view &in, Packet &out) noexcept
+{
+    size_t size;
+
+    if (!take_length(in, size) || size < 6 || size > in.size()
+        || in[size - 1] != '\n')
+    {
+        return false;
     }
 
     std::string_view line = in.substr(4, size - 5);

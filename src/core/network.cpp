@@ -35,46 +35,67 @@ bool set_address(std::string_view bytes, uint8_t out[16]) noexcept
 }
 
 // Decimal, without leading zeros, up to `max`.
-bool parse_bits(std::string_view text, unsigned max, unsigned &bits) noexcept
+bool parse_decimal(std::string_view text, unsigned max,
+    unsigned &value) noexcept
 {
     if (text.empty() || text.size() > 3 || (text[0] == '0' && text.size() > 1))
     {
         return false;
     }
 
-    bits = 0;
+    value = 0;
 
     for (char c : text) {
         if (c < '0' || c > '9') {
             return false;
         }
 
-        bits = bits * 10 + static_cast<unsigned>(c - '0');
+        value = value * 10 + static_cast<unsigned>(c - '0');
     }
 
-    return bits <= max;
+    return value <= max;
+}
+
+bool parse_v4(std::string_view text, char out[4]) noexcept
+{
+    for (int i = 0; i < 4; i++) {
+        size_t dot = i == 3 ? text.size() : text.find('.');
+        unsigned byte;
+
+        if (dot == text.npos || !parse_decimal(text.substr(0, dot), 255, byte))
+        {
+            return false;
+        }
+
+        out[i] = static_cast<char>(byte);
+        text.remove_prefix(i == 3 ? dot : dot + 1);
+    }
+
+    return true;
+}
+
+bool parse_v6(std::string_view text, char out[16]) noexcept
+{
+    char terminated[INET6_ADDRSTRLEN];
+
+    // A zero in it would hide what stands behind.
+    if (text.size() >= sizeof(terminated) || text.find('\0') != text.npos) {
+        return false;
+    }
+
+    std::memcpy(terminated, text.data(), text.size());
+    terminated[text.size()] = '\0';
+    return inet_pton(AF_INET6, terminated, out) == 1;
 }
 
 bool parse_network(std::string_view text, Network &out) noexcept
 {
     size_t slash = text.find('/');
     std::string_view address = text.substr(0, slash);
-    char terminated[INET6_ADDRSTRLEN];
     char bytes[16];
+    bool is_v4 = parse_v4(address, bytes);
 
-    // A zero in it would hide what stands behind.
-    if (address.size() >= sizeof(terminated)
-        || address.find('\0') != address.npos)
-    {
-        return false;
-    }
-
-    std::memcpy(terminated, address.data(), address.size());
-    terminated[address.size()] = '\0';
-
-    bool is_v4 = inet_pton(AF_INET, terminated, bytes) == 1;
-
-    if (!is_v4 && inet_pton(AF_INET6, terminated, bytes) != 1) {
+    if (!is_v4 && !parse_v6(address, bytes)) {
         return false;
     }
 
@@ -82,7 +103,7 @@ bool parse_network(std::string_view text, Network &out) noexcept
     out.bits = is_v4 ? 32 : 128;
 
     if (slash != text.npos
-        && !parse_bits(text.substr(slash + 1), out.bits, out.bits))
+        && !parse_decimal(text.substr(slash + 1), out.bits, out.bits))
     {
         return false;
     }

@@ -19,10 +19,29 @@ bool is_upper(char c) noexcept
     return c >= 'A' && c <= 'Z';
 }
 
+struct PlainCharacters {
+    bool plain[256];
+};
+
+constexpr PlainCharacters make_plain_characters()
+{
+    PlainCharacters p{};
+
+    for (char c :
+        std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789-._~/"))
+    {
+        p.plain[static_cast<uint8_t>(c)] = true;
+    }
+
+    return p;
+}
+
+constexpr PlainCharacters plain_characters = make_plain_characters();
+
 bool stands_for_itself(char c) noexcept
 {
-    return is_lower(c) || is_upper(c) || (c >= '0' && c <= '9') || c == '-'
-           || c == '.' || c == '_' || c == '~' || c == '/';
+    return plain_characters.plain[static_cast<uint8_t>(c)];
 }
 
 int digit_value(char c) noexcept
@@ -32,16 +51,17 @@ int digit_value(char c) noexcept
                                   : -1;
 }
 
-// Takes one byte off an escaped text; -1 where it is not spelled as above.
-int take_byte(std::string_view &text) noexcept
+int take_plain(std::string_view &text) noexcept
 {
-    if (stands_for_itself(text[0])) {
-        int byte = static_cast<unsigned char>(text[0]);
+    int byte = static_cast<unsigned char>(text[0]);
 
-        text.remove_prefix(1);
-        return byte;
-    }
+    text.remove_prefix(1);
+    return byte;
+}
 
+// Takes %XX off a text; -1 where it is not spelled as above.
+int take_escaped(std::string_view &text) noexcept
+{
     if (text[0] != '%' || text.size() < 3) {
         return -1;
     }
@@ -66,9 +86,14 @@ bool is_escaped(std::string_view text, Refuses refuses) noexcept
     }
 
     while (!text.empty()) {
-        char first = text[0];
+        if (refuses(text[0])) {
+            return false;
+        }
 
-        if (take_byte(text) < 0 || refuses(first)) {
+        if (stands_for_itself(text[0])) {
+            text.remove_prefix(1);
+
+        } else if (take_escaped(text) < 0) {
             return false;
         }
     }
@@ -80,7 +105,8 @@ bool is_escaped(std::string_view text, Refuses refuses) noexcept
 bool take_prefix(std::string_view text, std::string_view &raw) noexcept
 {
     while (!text.empty()) {
-        int byte = take_byte(text);
+        int byte = stands_for_itself(text[0]) ? take_plain(text)
+                                              : take_escaped(text);
 
         if (byte < 0 || raw.empty()
             || static_cast<unsigned char>(raw[0]) != byte)
