@@ -1,8 +1,7 @@
 #include "cli.h"
 
-#include "l402/credential.h"
+#include "l402/attenuate.h"
 #include "l402/encoding.h"
-#include "l402/macaroon.h"
 
 #include <iostream>
 #include <memory>
@@ -14,87 +13,6 @@ namespace l402::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// What was found in the text that was given.
-struct Found {
-    std::vector<std::string> tokens;    // base64 or hex
-    std::string              preimage;  // hex, where there was one
-    std::string              invoice;   // of a challenge
-};
-
-// The value of a quoted parameter of a challenge; empty where it has none.
-std::string parameter(std::string_view challenge, const std::string &name)
-{
-    size_t at = challenge.find(name + "=\"");
-
-    if (at == challenge.npos) {
-        return "";
-    }
-
-    size_t begin = at + name.size() + 2;
-    size_t end = challenge.find('"', begin);
-
-    return end == challenge.npos
-        ? "" : std::string(challenge.substr(begin, end - begin));
-}
-
-Found find_tokens(std::string_view text)
-{
-    Found found;
-
-    if (take_field_name(text, "WWW-Authenticate")
-        || text.find("macaroon=\"") != text.npos
-        || text.find("token=\"") != text.npos)
-    {
-        std::string token = parameter(text, "macaroon");
-
-        found.tokens.push_back(token.empty() ? parameter(text, "token")
-                                             : token);
-        found.invoice = parameter(text, "invoice");
-        return found;
-    }
-
-    if (!take_field_name(text, "Authorization")
-        && !take_field_name(text, "Macaroon"))
-    {
-        take_field_name(text, "Grpc-Metadata-Macaroon");
-    }
-
-    Credential credential;
-
-    if (!is_l402_scheme(text)) {
-        found.tokens.push_back(std::string(text));
-    } else if (parse_credential(text, credential)) {
-        for (size_t i = 0; i < credential.macaroon_count; i++) {
-            found.tokens.push_back(
-                std::string(credential.macaroons[i].view()));
-        }
-        found.preimage = std::string(credential.preimage.view());
-    }
-
-    return found;
-}
-
-// Hex digits are base64 digits too: what is a macaroon decides.
-bool decode(const std::string &token, std::string &bytes, Macaroon &macaroon)
-{
-    bytes.resize(base64_decoded_max(token.size()));
-    auto out = reinterpret_cast<uint8_t *>(&bytes[0]);
-
-    if (hex_decode(token, out)) {
-        if (parse_macaroon(std::string_view(bytes).substr(0,
-                token.size() / 2), macaroon))
-        {
-            return true;
-        }
-    }
-
-    ptrdiff_t size = base64_decode(token, out);
-
-    return size > 0
-        && parse_macaroon(std::string_view(bytes).substr(0, size_t(size)),
-            macaroon);
-}
 
 bool preimage_fits(const std::string &preimage, const Identifier &identifier)
 {
@@ -108,57 +26,77 @@ bool preimage_fits(const std::string &preimage, const Identifier &identifier)
     return equal_constant_time(hash, identifier.payment_hash, 32);
 }
 
-Json describe_token(const Found &found, std::string_view bytes,
-    const Macaroon &macaroon)
+// In words, and why every gate refuses it where one can tell.
+std::string explain(const Macaroon &macaroon, size_t i)
 {
-    Json       out;
-    Identifier identifier;
+    std::string_view caveat = macaroon.caveats[i].view();
+    std::string_view condition = caveat.substr(0, caveat.find('='));
+    std::string      words = in_words(caveat);
+
+    switch (judge_attenuation(macaroon.caveats, i, caveat)) {
+    case Attenuation::malformed:
+        return words + "; REFUSED, the value has to be "
+            + expected_value(condition);
+    case Attenuation::widens:
+        // The first `services` is what a token begins with.
+        if (last_value(macaroon.caveats, i, condition)) {
+            return words + "; REFUSED, allows more than the caveat before it";
+        }
+        return words;
+    default:
+        return words;
+    }
+}
+
+void describe_identifier(Json &out, const Presented &presented,
+    const Macaroon &macaroon, const Keyring *keys)
+{
+    std::string_view raw = macaroon.identifier.view();
+    Identifier       identifier;
+
+    if (!parse_identifier(raw, identifier)) {
+        out["identifier"] = to_hex(
+            reinterpret_cast<const uint8_t *>(raw.data()), raw.size());
+        return;
+    }
+
+    out["version"] = 0;
+    out["payment_hash"] = to_hex(identifier.payment_hash, 32);
+    out["token_id"] = to_hex(identifier.token_id, 32);
+
+    if (keys != nullptr) {
+        size_t key = keys->hinted_key(identifier.token_id);
+
+        out["key"] = key < keys->size() ? Json(key + 1) : Json(nullptr);
+    }
+    if (!presented.preimage.empty()) {
+        out["preimage_fits"] = preimage_fits(presented.preimage, identifier);
+    }
+}
+
+Json describe_token(const Presented &presented, std::string_view bytes,
+    const Macaroon &macaroon, const Keyring *keys)
+{
+    Json out;
 
     out["format"] = bytes[0] == 2 ? "V2" : "V1";
     out["location"] = printable(macaroon.location.view());
-
-    if (parse_identifier(macaroon.identifier.view(), identifier)) {
-        out["version"] = 0;
-        out["payment_hash"] = to_hex(identifier.payment_hash, 32);
-        out["token_id"] = to_hex(identifier.token_id, 32);
-        if (!found.preimage.empty()) {
-            out["preimage_fits"] = preimage_fits(found.preimage, identifier);
-        }
-    } else {
-        std::string_view raw = macaroon.identifier.view();
-        out["identifier"] = to_hex(
-            reinterpret_cast<const uint8_t *>(raw.data()), raw.size());
-    }
+    describe_identifier(out, presented, macaroon, keys);
 
     out["third_party"] = macaroon.third_party;
     out["caveats"] = Json::array();
+    out["words"] = Json::array();
     for (size_t i = 0; i < macaroon.caveat_count; i++) {
         out["caveats"].push_back(printable(macaroon.caveats[i].view()));
+        out["words"].push_back(explain(macaroon, i));
     }
     out["signature"] = to_hex(macaroon.signature, 32);
 
-    if (!found.invoice.empty()) {
-        out["invoice"] = printable(found.invoice);
+    if (!presented.invoice.empty()) {
+        out["invoice"] = printable(presented.invoice);
     }
 
     return out;
-}
-
-// Times stand in caveats as unix seconds, which nobody reads.
-std::string explained(const std::string &caveat)
-{
-    constexpr std::string_view condition = "valid_until=";
-    size_t                     at = caveat.find(condition);
-    std::string                value;
-
-    if (at != caveat.npos) {
-        value = caveat.substr(at + condition.size());
-    }
-
-    bool is_time = !value.empty() && value.size() <= 12
-        && value.find_first_not_of("0123456789") == value.npos;
-
-    return is_time ? caveat + "  (" + utc(std::stoll(value)) + ")" : caveat;
 }
 
 void print(const Json &token)
@@ -182,6 +120,14 @@ void print(const Json &token)
     if (token.contains("identifier")) {
         std::cout << "              (not an L402 identifier)\n";
     }
+    if (token.contains("key")) {
+        std::cout << "key           "
+                  << (token["key"].is_null()
+                             ? "names none of the key file"
+                             : "names number " + token["key"].dump()
+                                 + " of the key file")
+                  << '\n';
+    }
     if (token.contains("preimage_fits")) {
         std::cout << "preimage      "
                   << (token["preimage_fits"] ? "hashes to the payment hash"
@@ -193,8 +139,10 @@ void print(const Json &token)
         std::cout << "third party   has a caveat for a third party, which no"
                      " L402 may have\n";
     }
-    for (const Json &caveat : token["caveats"]) {
-        std::cout << "caveat        " << explained(caveat) << '\n';
+    for (size_t i = 0; i < token["caveats"].size(); i++) {
+        std::cout << "caveat        "
+                  << token["caveats"][i].get<std::string>() << "  ("
+                  << token["words"][i].get<std::string>() << ")\n";
     }
 
     std::cout << "signature     " << token["signature"].get<std::string>()
@@ -205,29 +153,36 @@ void print(const Json &token)
     }
 }
 
-int inspect(const std::string &argument, bool json)
-{
-    Found found = find_tokens(read_argument(argument));
-    Json  tokens = Json::array();
+struct Options {
+    std::string token = "-";
+    std::string key_file;
+    bool        json = false;
+};
 
-    for (const std::string &token : found.tokens) {
+int inspect(const Options &options)
+{
+    Presented presented = read_presented(read_argument(options.token));
+    Json      tokens = Json::array();
+    Keyring   keys;
+
+    if (!options.key_file.empty()) {
+        load_keys(options.key_file, keys);
+    }
+    if (presented.tokens.empty()) {
+        throw Refusal(no_token);
+    }
+
+    for (const std::string &token : presented.tokens) {
         std::string bytes;
         Macaroon    macaroon;
 
-        if (!decode(token, bytes, macaroon)) {
-            tokens.clear();
-            break;
-        }
-        tokens.push_back(describe_token(found, bytes, macaroon));
-    }
-
-    if (tokens.empty()) {
-        std::cerr << "l402ctl: no macaroon can be read out of it\n";
-        return exit_refused;
+        decode_token(token, bytes, macaroon);
+        tokens.push_back(describe_token(presented, bytes, macaroon,
+            keys.size() ? &keys : nullptr));
     }
 
     for (size_t i = 0; i < tokens.size(); i++) {
-        if (json) {
+        if (options.json) {
             std::cout << tokens[i].dump() << '\n';
         } else {
             std::cout << (i == 0 ? "" : "\n");
@@ -242,23 +197,27 @@ int inspect(const std::string &argument, bool json)
 
 void add_inspect(CLI::App &app, Run &run)
 {
-    auto token = std::make_shared<std::string>("-");
-    auto json = std::make_shared<bool>(false);
+    auto o = std::make_shared<Options>();
     auto command = app.add_subcommand("inspect",
         "Show what is in a token. Needs no key, and proves nothing");
 
-    command->add_flag("--json", *json, "Print an object for each token");
-    command->add_option("TOKEN", *token,
-        "A token in base64 or hex, a credential \"L402"
-        " <macaroon>:<preimage>\", or a header line\n(WWW-Authenticate,"
-        " Authorization, Macaroon); \"-\" (the default) reads stdin");
+    command->add_option("--key-file", o->key_file,
+        "Tell which of its keys the token names");
+    command->add_flag("--json", o->json, "Print an object for each token");
+    command->add_option("TOKEN", o->token,
+        "A token in base64 or hex, \"<macaroon>:<preimage>\", a credential"
+        " \"L402\n<macaroon>:<preimage>\", or a header line"
+        " (WWW-Authenticate, Authorization,\nMacaroon); \"-\" (the default)"
+        " reads stdin");
     command->footer(
         "Whether the signature is good, only \"l402ctl verify\" can say.\n\n"
+        "Examples:\n"
         "  curl -sI https://example.org/weather/ | grep -i ^www-authenticate |"
-        " l402ctl inspect -\n");
-    command->callback([token, json, &run] {
-        run = [token, json] { return inspect(*token, *json); };
-    });
+        " l402ctl inspect\n"
+        "  umask 077; l402ctl keygen >keys\n"
+        "  l402ctl mint --key-file keys --service weather | l402ctl inspect"
+        " --json\n");
+    command->callback([o, &run] { run = [o] { return inspect(*o); }; });
 }
 
 }  // namespace l402::cli

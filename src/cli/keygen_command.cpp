@@ -41,10 +41,15 @@ void add_keygen(CLI::App &app, Run &run)
 
     command->add_option("--comment", *comment, "What to remember it by");
     command->footer(
-        "The first line of a key file mints, all of its lines verify. To"
-        " rotate, put the new\nline first, reload nginx, and take the old"
-        " line out when its last token has expired.\n\n"
-        "  umask 077; l402ctl keygen --comment \"web, 2026\" >keys\n");
+        "The first line of a key file mints, all of its lines verify, up to"
+        " 16. To rotate, put the\nnew key's line first and reload nginx: no"
+        " customer is refused. Take the old line out when\nthe longest"
+        " l402_valid_for has passed since then, and reload again: that ends"
+        " whatever\nthe old key has minted.\n\n"
+        "Examples:\n"
+        "  umask 077; l402ctl keygen --comment \"web, 2026\" >keys\n"
+        "  l402ctl keygen --comment 2027 | cat - keys >keys.new && mv keys.new"
+        " keys\n");
     command->callback([comment, &run] {
         run = [comment] { return keygen(*comment); };
     });

@@ -10,15 +10,18 @@ constexpr const char *description =
     "Keys and tokens of nginx's L402 module, by hand.";
 
 constexpr const char *footer =
+    "Each subcommand has a --help of its own, and l402ctl(1) has all.\n\n"
     "Exit codes: 0 done (verify: the credential is good), 1 the answer is no"
-    " (verify: refused,\ninspect: not a token), 2 wrong usage, or a file that"
-    " cannot be used.\n\n"
+    " (verify: refused;\ninspect, attenuate: not a token; attenuate: a caveat"
+    " that widens), 2 wrong usage, or a\nfile that cannot be used.\n\n"
     "Examples:\n"
     "  umask 077; l402ctl keygen --comment 2026 >keys\n"
-    "  l402ctl mint --key-file keys --service weather --valid-for 30d\n"
-    "  l402ctl verify --key-file keys --service weather - <credential\n"
+    "  l402ctl mint --key-file keys --service weather --valid-for 30d"
+    " >credential\n"
+    "  l402ctl verify --key-file keys --service weather <credential\n"
+    "  l402ctl attenuate --valid-for 1m --method GET <credential\n"
     "  curl -sI https://example.org/weather/ | grep -i ^www-authenticate |"
-    " l402ctl inspect -\n";
+    " l402ctl inspect\n";
 
 int run_l402ctl(int argc, char **argv)
 {
@@ -37,6 +40,7 @@ int run_l402ctl(int argc, char **argv)
     l402::cli::add_mint(app, run);
     l402::cli::add_inspect(app, run);
     l402::cli::add_verify(app, run);
+    l402::cli::add_attenuate(app, run);
 
     try {
         app.parse(argc, argv);
@@ -60,6 +64,9 @@ int main(int argc, char **argv)
 {
     try {
         return run_l402ctl(argc, argv);
+    } catch (const l402::cli::Refusal &e) {
+        std::cerr << "l402ctl: " << e.what() << '\n';
+        return l402::cli::exit_refused;
     } catch (const std::exception &e) {
         std::cerr << "l402ctl: " << e.what() << '\n';
         return l402::cli::exit_usage;

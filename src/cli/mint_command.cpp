@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include "core/caveats.h"
 #include "l402/challenge.h"
 #include "l402/encoding.h"
 
@@ -21,6 +22,12 @@ struct Options {
     bool                     no_expiry = false;
     std::string              payment_hash;
     std::string              token_id;
+    Text                     capabilities;
+    std::vector<std::string> constraints;
+    Text                     address;
+    Text                     host;
+    Text                     path;
+    Text                     method;
     std::vector<std::string> caveats;
     size_t                   key = 1;
     bool                     json = false;
@@ -38,9 +45,61 @@ int64_t expiry(const Options &options)
     return unix_now() + parse_duration(options.valid_for);
 }
 
+// Terms, and what they point at.
+struct Grant {
+    Service             service;
+    std::vector<Number> constraints;
+    std::string         capabilities, address, host, path, method;
+    Terms               terms;
+
+    explicit Grant(const Options &options);
+    Grant(const Grant &) = delete;
+};
+
+Grant::Grant(const Options &o) : service(parse_service(o.service))
+{
+    terms.service = service.name;
+    terms.tier = service.tier;
+    terms.valid_until = expiry(o);
+
+    if (o.capabilities) {
+        capabilities = *o.capabilities;
+        if (!value_is_good(Values::names, capabilities)) {
+            throw Failure("--capabilities \"" + printable(capabilities)
+                + "\": " + expected_value(service.name + "_capabilities"));
+        }
+        terms.has_capabilities = true;
+        terms.capabilities = capabilities;
+    }
+
+    for (const std::string &text : o.constraints) {
+        constraints.push_back(parse_constraint(text, service));
+    }
+    for (const Number &number : constraints) {
+        terms.constraints.push_back({number.condition, number.value});
+    }
+
+    if ((terms.bind_address = o.address.has_value())) {
+        address = parse_address(*o.address, "--bind-address");
+        terms.client_address = address;
+    }
+    if ((terms.bind_host = o.host.has_value())) {
+        host = parse_host(*o.host, "--bind-host");
+        terms.host = host;
+    }
+    if ((terms.bind_path = o.path.has_value())) {
+        path = parse_path(*o.path, "--bind-path");
+        terms.path = path;
+    }
+    if ((terms.bind_method = o.method.has_value())) {
+        method = parse_method(*o.method, "--bind-method");
+        terms.method = method;
+    }
+}
+
 int mint_token(const Options &options)
 {
-    Service service = parse_service(options.service);
+    Grant   grant(options);
     Keyring keys;
 
     load_keys(options.key_file, keys);
@@ -67,12 +126,7 @@ int mint_token(const Options &options)
         token_id = parse_hash(options.token_id, "--token-id");
     }
 
-    Terms terms;
-    terms.service = service.name;
-    terms.tier = service.tier;
-    terms.valid_until = expiry(options);
-
-    std::vector<std::string> caveats = minted_caveats(terms);
+    std::vector<std::string> caveats = minted_caveats(grant.terms);
     caveats.insert(caveats.end(), options.caveats.begin(),
         options.caveats.end());
 
@@ -105,8 +159,8 @@ int mint_token(const Options &options)
     }
     out["payment_hash"] = to_hex(payment_hash);
     out["token_id"] = to_hex(identifier.token_id, 32);
-    if (terms.valid_until != 0) {
-        out["expires"] = terms.valid_until;
+    if (grant.terms.valid_until != 0) {
+        out["expires"] = grant.terms.valid_until;
     }
     if (give_away) {
         out["authorization"] = credential;
@@ -142,11 +196,25 @@ void add_mint(CLI::App &app, Run &run)
         "Of the invoice that pays for it (64 hex digits); its preimage"
         " completes the credential");
     command->add_option("--token-id", o->token_id,
-        "64 hex digits, the last four are set to name the key (default:"
-        " random)");
-    command->add_option("--caveat", o->caveats,
-        "A further condition=value; may be repeated")
-        ->type_size(1)->allow_extra_args(false);
+        "64 hex digits, of which the last eight are set to name the key"
+        " (default: random)");
+    add_text(*command, "--capabilities", o->capabilities,
+        "The capabilities that it has; without it all, with \"\" none",
+        "LIST");
+    add_texts(*command, "--constraint", o->constraints,
+        "The largest number that it allows where a location has such a"
+        " l402_constraint,\nas condition=number; may be repeated",
+        "CONDITION=N");
+    add_text(*command, "--bind-address", o->address,
+        "For a client at this address alone, or \"unix:\"", "IP");
+    add_text(*command, "--bind-host", o->host,
+        "For requests to this host alone", "NAME");
+    add_text(*command, "--bind-path", o->path, "For this path alone");
+    add_text(*command, "--bind-method", o->method,
+        "For this method alone; GET includes HEAD", "NAME");
+    add_texts(*command, "--caveat", o->caveats,
+        "A further condition=value, as it is and behind those above; may be"
+        " repeated");
     command->add_option("--key", o->key,
         "Which line's key mints, counted from 1 (default 1)");
     command->add_flag("--json", o->json, "Print an object instead of text");
@@ -154,9 +222,15 @@ void add_mint(CLI::App &app, Run &run)
         "Prints the credential \"L402 <macaroon>:<preimage>\", as an"
         " Authorization header has it,\nor with --payment-hash the macaroon"
         " alone.\n\n"
-        "  l402ctl mint --key-file keys --service weather:2 --valid-for 30d\n"
-        "  curl -H \"Authorization: $(l402ctl mint --key-file keys --service"
-        " weather)\" \\\n      https://example.org/weather/\n");
+        "Examples:\n"
+        "  umask 077; l402ctl keygen >keys\n"
+        "  l402ctl mint --key-file keys --service weather:2 --valid-for 30d"
+        " >credential\n"
+        "  l402ctl mint --key-file keys --service weather --capabilities read"
+        " \\\n      --constraint upload_max_bytes=1000000 --bind-address"
+        " 192.0.2.7\n"
+        "  curl -H \"Authorization: $(cat credential)\""
+        " https://example.org/weather/\n");
     command->callback([o, &run] { run = [o] { return mint_token(*o); }; });
 }
 

@@ -13,7 +13,7 @@ test_packages=(
     "${demo_packages[@]}"
     clang libclang-rt-14-dev llvm
     libcmocka-dev libmacaroons-dev python3 python3-pymacaroons
-    nghttp2-client valgrind git procps
+    nghttp2-client valgrind git procps groff-base
     # Test::Nginx and what it loads
     perl libtest-base-perl libtext-diff-perl libtest-longstring-perl
     liblist-moreutils-perl liburi-perl libwww-perl libipc-run-perl

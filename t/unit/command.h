@@ -124,4 +124,59 @@ inline void assert_contains(const std::string &text, const std::string &part)
     }
 }
 
+// Refused, usage or not: nothing on stdout, and one line that says why.
+inline void assert_says(const Answer &answer, int status,
+    const std::string &part)
+{
+    assert_exit(answer, status);
+    assert_true(answer.out.empty());
+    assert_contains(answer.err, part);
+    if (answer.err.find('\n') != answer.err.size() - 1) {
+        fail_msg("not one line: %s", answer.err.c_str());
+    }
+}
+
+// The caveats of a token in base64.
+inline std::vector<std::string> caveats_of(const std::string &base64)
+{
+    std::vector<std::string> caveats;
+    std::string              bytes = from_base64(base64);
+    l402::Macaroon           m;
+
+    assert_true(l402::parse_macaroon(bytes, m));
+    for (size_t i = 0; i < m.caveat_count; i++) {
+        caveats.emplace_back(m.caveats[i].view());
+    }
+    return caveats;
+}
+
+inline void assert_caveats(const std::string &base64,
+    const std::vector<std::string> &wanted)
+{
+    nlohmann::json got = caveats_of(base64), expected = wanted;
+
+    assert_text(got.dump(), expected.dump());
+}
+
+// A token for weather:2, as mint --json prints it.
+inline nlohmann::json mint(const std::string &keys,
+    std::vector<std::string> words = {})
+{
+    words.insert(words.begin(), {"mint", "--json", "--key-file", keys,
+                                    "--service", "weather:2"});
+
+    Answer answer = l402ctl(words);
+    assert_exit(answer, 0);
+    return nlohmann::json::parse(answer.out);
+}
+
+// Its answer for a location with `l402 weather`.
+inline Answer verify(const std::string &keys, const std::string &credential,
+    std::vector<std::string> words = {})
+{
+    words.insert(words.begin(), {"verify", "--key-file", keys, "--service",
+                                    "weather"});
+    return l402ctl(words, credential);
+}
+
 }  // namespace unit

@@ -28,7 +28,7 @@ void inspect_reads_every_form(void **)
         base64, url, base64.substr(0, base64.find('=')), to_hex(token.bytes),
         l402::base64_encode(to_v1(token.bytes)),
         "L402 " + base64 + ":" + preimage,
-        "LSAT " + base64 + ":" + preimage,
+        "LSAT " + base64 + ":" + preimage, base64 + ":" + preimage,
         "Authorization: L402 " + base64 + ":" + preimage,
         "Macaroon: " + to_hex(token.bytes),
         "Grpc-Metadata-Macaroon: " + to_hex(token.bytes),
@@ -42,7 +42,7 @@ void inspect_reads_every_form(void **)
 
         assert_exit(answer, 0);
         for (const std::string &part : {l402::to_hex(token.payment_hash),
-                 l402::to_hex(token.token_id).substr(0, 60),
+                 l402::to_hex(token.token_id).substr(0, 56),
                  std::string("services=weather:0"),
                  std::string("weather_valid_until=1700003600"),
                  std::string("2023-11-14 23:13:20 UTC")}) {
@@ -140,6 +140,105 @@ void inspect_refuses_what_is_no_token(void **)
     }
 }
 
+// Of a caveat, what stands in parentheses behind it.
+std::string words_for(const std::vector<std::string> &caveats)
+{
+    Keys   keys;
+    Token  token(keys, caveats);
+    Answer text = l402ctl({"inspect", token.base64()});
+    json   words = json::parse(
+          l402ctl({"inspect", "--json", token.base64()}).out)["words"];
+
+    assert_int_equal(words.size(), caveats.size());
+    for (size_t i = 0; i < caveats.size(); i++) {
+        assert_contains(text.out, "caveat        " + caveats[i] + "  ("
+            + words[i].get<std::string>() + ")\n");
+    }
+    return words.back();
+}
+
+void every_condition_is_put_in_words(void **)
+{
+    const std::pair<const char *, const char *> cases[] = {
+        {"services=weather:2,maps:0",
+            "opens weather up to tier 2, maps up to tier 0"},
+        {"services=", "opens nothing: the list is empty"},
+        {"weather_valid_until=1700003600",
+            "weather: until 2023-11-14 23:13:20 UTC"},
+        {"valid_until=1700003600", "until 2023-11-14 23:13:20 UTC"},
+        {"weather_capabilities=read,list", "weather: only read, list"},
+        {"weather_capabilities=", "weather: nothing: the list is empty"},
+        {"weather_uses=5", "weather: requests that the payment buys: 5"},
+        {"weather_balance=5", "weather: msat that the payment credited: 5"},
+        {"upload_max_bytes=5",
+            "at most 5, where a location asks for upload_max_bytes"},
+        {"client_address=192.0.2.0/24,unix:",
+            "only from 192.0.2.0/24, a unix socket"},
+        {"request_host=a.example,b.example", "only at a.example, b.example"},
+        {"request_path=/a%20b,/c/*,/%", "only for /a b, what begins with /c/,"
+                                        " /%; REFUSED"},
+        {"request_path=/a%0Ab,/c%21", "only for /a\\x0ab, /c!"},
+        {"request_method=GET,POST", "only GET, HEAD, POST"},
+        {"request_method=", "nothing: the list is empty"},
+        {"who=me", "unknown here: skipped, or refused where"
+                   " l402_unknown_caveats says so"},
+        {"no condition", "no condition: skipped, or refused where"
+                         " l402_unknown_caveats says so"},
+    };
+
+    for (const auto &[caveat, wanted] : cases) {
+        std::string words = words_for({"services=weather:2,maps:0", caveat});
+
+        assert_text(words.substr(0, std::string_view(wanted).size()), wanted);
+    }
+
+    std::string preimage(64, 'a');
+    assert_text(words_for({"preimage=" + preimage}),
+        "only with this preimage");
+}
+
+void a_caveat_that_every_gate_refuses_is_marked(void **)
+{
+    for (const char *bad : {"services=weather:3", "services=", "services=x",
+             "weather_valid_until=2", "weather_valid_until=x",
+             "weather_capabilities=a b", "request_path=a", "preimage=1"}) {
+        std::string words = words_for({"services=weather:2",
+            "weather_valid_until=1", bad});
+
+        assert_int_equal(contains(words, "REFUSED"),
+            std::string_view(bad) != "services=");
+    }
+    assert_contains(words_for({"services=weather:2", "services=weather:3"}),
+        "REFUSED, allows more than the caveat before it");
+    assert_contains(words_for({"services=weather:2", "valid_until=1h"}),
+        "REFUSED, the value has to be unix seconds");
+    assert_false(contains(words_for({"services=weather:2"}), "REFUSED"));
+}
+
+void inspect_tells_which_key_is_named(void **)
+{
+    Folder      folder;
+    std::string both = folder.write("both",
+        std::string(key_1) + "\n" + key_2 + "\n");
+    std::string one = folder.write("one", key_1);
+    std::string token = mint(both, {"--key", "2"})["macaroon"];
+
+    auto look = [&](const std::string &keys) {
+        return l402ctl({"inspect", "--key-file", keys, token}).out;
+    };
+
+    assert_contains(look(both), "names number 2 of the key file");
+    assert_contains(look(one), "names none of the key file");
+    assert_true(json::parse(l402ctl({"inspect", "--json", "--key-file", both,
+                    token}).out)["key"] == 2);
+    assert_true(json::parse(l402ctl({"inspect", "--json", "--key-file", one,
+                    token}).out)["key"].is_null());
+    assert_false(json::parse(
+        l402ctl({"inspect", "--json", token}).out).contains("key"));
+    assert_says(l402ctl({"inspect", "--key-file", folder.path + "/no", token}),
+        2, folder.path + "/no");
+}
+
 }  // namespace
 
 int main()
@@ -151,6 +250,9 @@ int main()
         cmocka_unit_test(inspect_writes_no_control_characters),
         cmocka_unit_test(inspect_shows_foreign_macaroons_for_what_they_are),
         cmocka_unit_test(inspect_refuses_what_is_no_token),
+        cmocka_unit_test(every_condition_is_put_in_words),
+        cmocka_unit_test(a_caveat_that_every_gate_refuses_is_marked),
+        cmocka_unit_test(inspect_tells_which_key_is_named),
     };
 
     return cmocka_run_group_tests_name("l402ctl_inspect", tests, nullptr,
