@@ -23,13 +23,15 @@ struct Worker {
     {
         std::string error, preimage(32, 'p');
         Hash hash, id;
+        Terms terms;
 
         require(keys.parse(std::string(64, '7'), error));
         sha256(preimage, hash.data());
         id.fill(1);
+        terms.service = "svc";
 
         std::string good = "L402 " + base64_encode(mint(keys, 0, hash, id,
-            minted_caveats({"svc", 0, 0}))) + ":" + to_hex(
+            minted_caveats(terms))) + ":" + to_hex(
             reinterpret_cast<const uint8_t *>(preimage.data()), 32);
         Verdict verdict;
 

@@ -116,27 +116,34 @@ def what_they_mint_we_verify():
         token = macaroon.serialize()
         assert verify(token, preimage) == "ok", token
 
-        raw = bytearray(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        raw = bytearray(unpadded(token))
         at = rng.randrange(8 * len(raw))
         raw[at // 8] ^= 1 << at % 8
         assert verify(base64.b64encode(raw).decode(), preimage) != "ok", token
 
 
+def unpadded(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
 # pymacaroons 0.13 writes V1 of text identifiers only: so the identifier is
 # given the V1 packets by hand, around its own signature.
-def what_they_sign_we_verify_in_v1():
+def v1_of(macaroon, caveats):
     def packet(name, value):
         return f"{len(name) + len(value) + 6:04x}".encode() + name + b" " \
             + value + b"\n"
 
+    return packet(b"location", b"lsat") \
+        + packet(b"identifier", macaroon.identifier_bytes) \
+        + b"".join(packet(b"cid", c.encode()) for c in caveats) \
+        + packet(b"signature", bytes.fromhex(macaroon.signature))
+
+
+def what_they_sign_we_verify_in_v1():
     for _ in range(ROUNDS):
         caveats = ["services=weather:0", *random_caveats()]
         macaroon, preimage = theirs(2, rng.randrange(2), caveats)
-        raw = packet(b"location", b"lsat") \
-            + packet(b"identifier", macaroon.identifier_bytes) \
-            + b"".join(packet(b"cid", c.encode()) for c in caveats) \
-            + packet(b"signature", bytes.fromhex(macaroon.signature))
-        token = base64.urlsafe_b64encode(raw).decode()
+        token = base64.urlsafe_b64encode(v1_of(macaroon, caveats)).decode()
         assert verify(token, preimage) == "ok", token
 
 
@@ -153,6 +160,49 @@ def what_they_attenuate_we_verify():
             macaroon.add_first_party_caveat(caveat)
             token = macaroon.serialize()
             assert verify(token, preimage) == word, (caveat, token)
+
+
+# Long ones too; pymacaroons takes UTF-8 alone. NUL would end a command line.
+def appended_caveats():
+    return ["x_" + "".join(rng.choices("abz019=,:%\n\t\x7f\u00e9\u20ac\U0001f600",
+                                       k=rng.choice([3, 60, 600])))
+            for _ in range(1 + rng.randrange(6))]
+
+
+def what_either_appends_is_the_same_to_the_byte():
+    for _ in range(ROUNDS // 2):
+        out, macaroon = mint("--no-expiry")
+        preimage = bytes.fromhex(out["preimage"])
+        caveats = appended_caveats() + ["preimage=" + out["preimage"]]
+        words = [w for c in caveats for w in ("--caveat", c)]
+        ours = l402ctl("attenuate", *words,
+                       stdin=f"L402 {out['macaroon']}:{out['preimage']}")
+
+        for caveat in caveats:
+            macaroon.add_first_party_caveat(caveat)
+        token = base64.b64encode(unpadded(macaroon.serialize())).decode()
+        assert ours == f"L402 {token}:{out['preimage']}", (caveats, ours)
+        assert verify(token, preimage) == "ok", token
+        assert they_verify(Macaroon.deserialize(token.replace("+", "-")
+                                                .replace("/", "_")),
+                           root_key(0, macaroon.identifier_bytes))
+
+
+# V1 packets by hand around what they signed in V2, in every alphabet: and
+# what they read in V2 again is what was signed.
+def both_versions_are_one_token():
+    for _ in range(ROUNDS // 2):
+        key = rng.randrange(2)
+        caveats = ["services=weather:0", *appended_caveats()]
+        macaroon, preimage = theirs(2, key, caveats)
+        v2 = unpadded(macaroon.serialize())
+        v1 = v1_of(macaroon, caveats)
+        for raw in (v2, v1):
+            for text in (base64.b64encode(raw), base64.urlsafe_b64encode(raw),
+                         base64.urlsafe_b64encode(raw).rstrip(b"=")):
+                assert verify(text.decode(), preimage) == "ok", text
+        again = Macaroon.deserialize(macaroon.serialize())
+        assert they_verify(again, root_key(key, macaroon.identifier_bytes))
 
 
 def their_third_party_caveats_we_refuse():

@@ -42,6 +42,16 @@ void what_they_attenuate_we_verify(void **)
     agrees("what_they_attenuate_we_verify");
 }
 
+void what_either_appends_is_the_same_to_the_byte(void **)
+{
+    agrees("what_either_appends_is_the_same_to_the_byte");
+}
+
+void both_versions_are_one_token(void **)
+{
+    agrees("both_versions_are_one_token");
+}
+
 void their_third_party_caveats_we_refuse(void **)
 {
     agrees("their_third_party_caveats_we_refuse");
@@ -56,6 +66,8 @@ int main()
         cmocka_unit_test(what_they_mint_we_verify),
         cmocka_unit_test(what_they_sign_we_verify_in_v1),
         cmocka_unit_test(what_they_attenuate_we_verify),
+        cmocka_unit_test(what_either_appends_is_the_same_to_the_byte),
+        cmocka_unit_test(both_versions_are_one_token),
         cmocka_unit_test(their_third_party_caveats_we_refuse),
     };
 
