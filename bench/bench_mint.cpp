@@ -29,7 +29,7 @@ int main(int argc, char **argv)
             forged = true;
 
         } else if (option == "--minted") {
-            caveats.erase(caveats.begin() + 1);
+            caveats.pop_back();
 
         } else {
             fprintf(stderr, "bench_mint: unknown option %s\n", argv[i]);

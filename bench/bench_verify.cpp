@@ -3,65 +3,20 @@
 //   bench_verify compare <rounds>   CPU time of rounds, a line of JSON each:
 //                                   verify (without memory), remembered,
 //                                   sha256 (23 compressions by OpenSSL alone)
-//   bench_verify count              heap allocations of one verification
 //   bench_verify once|remembered <n>  n of them in accept(), for callgrind
 //
-// Three caveats of up to 55 bytes; what is remembered is as the module mints it,
-// which a memory's entry holds.
+// Three caveats of up to 55 bytes; what is remembered is as the module mints
+// it, which a memory's entry holds.
 
-#define OPENSSL_SUPPRESS_DEPRECATED
-
-#include "l402/verify.h"
+#include "compressions.h"
+#include "measure.h"
 #include "tokens.h"
 
-#include <openssl/sha.h>
 #include <sodium.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <ctime>
-
-extern "C" {
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *p, size_t size);
-}
-
 namespace {
 
-size_t allocations;
-
-}  // namespace
-
-// operator new ends here too.
-extern "C" void *malloc(size_t size)
-{
-    allocations++;
-    return __libc_malloc(size);
-}
-
-extern "C" void *calloc(size_t count, size_t size)
-{
-    allocations++;
-    return __libc_calloc(count, size);
-}
-
-extern "C" void *realloc(void *p, size_t size)
-{
-    allocations++;
-    return __libc_realloc(p, size);
-}
-
-// What callgrind collects.
-extern "C" __attribute__((noinline)) void accept(const l402::Keyring &keys,
-    const l402::Facts &facts, l402::VerifiedMemory *memory,
-    l402::Verdict &verdict)
-{
-    l402::verify(keys, facts, memory, verdict);
-    __asm__ volatile("");
-}
-
-namespace {
+using namespace bench;
 
 constexpr size_t compressions = 23;
 constexpr size_t round_size = 2000;
@@ -99,31 +54,6 @@ struct Bench {
     }
 };
 
-uint64_t cpu_time()
-{
-    timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return uint64_t(t.tv_sec) * 1000000000 + uint64_t(t.tv_nsec);
-}
-
-template <typename Function>
-void measure(const char *name, bool print, Function function)
-{
-    uint64_t start = cpu_time();
-
-    for (size_t i = 0; i < round_size; i++) {
-        function();
-    }
-
-    uint64_t spent = cpu_time() - start;
-
-    if (print) {
-        printf("{\"side\":\"%s\",\"requests\":%zu,\"cpu_ns\":%llu}\n", name,
-            round_size, static_cast<unsigned long long>(spent));
-    }
-}
-
 void compare(Bench &bench, long rounds)
 {
     SHA256_CTX ctx;
@@ -132,22 +62,14 @@ void compare(Bench &bench, long rounds)
     SHA256_Init(&ctx);
 
     for (long i = 0; i <= rounds; i++) {
-        measure("sha256", i > 0, [&] {
-            for (size_t n = 0; n < compressions; n++) {
-                SHA256_Transform(&ctx, block);
-            }
+        measure("sha256", round_size, i > 0, [&] {
+            compress(ctx, block, compressions);
         });
-        measure("verify", i > 0, [&] { bench.once(nullptr); });
-        measure("remembered", i > 0, [&] { bench.once(&bench.memory); });
+        measure("verify", round_size, i > 0, [&] { bench.once(nullptr); });
+        measure("remembered", round_size, i > 0, [&] {
+            bench.once(&bench.memory);
+        });
     }
-}
-
-size_t count(Bench &bench, l402::VerifiedMemory *use)
-{
-    size_t before = allocations;
-
-    bench.once(use);
-    return allocations - before;
 }
 
 }  // namespace
@@ -166,21 +88,13 @@ int main(int argc, char **argv)
     if (mode == "compare") {
         compare(bench, number);
 
-    } else if (mode == "count") {
-        size_t without = count(bench, nullptr);
-        size_t entering = count(bench, &bench.memory);
-        size_t remembered = count(bench, &bench.memory);
-
-        printf("{\"without\":%zu,\"entering\":%zu,\"remembered\":%zu}\n",
-            without, entering, remembered);
-
     } else if (mode == "once" || mode == "remembered") {
         for (long i = 0; i < number; i++) {
             bench.once(mode == "once" ? nullptr : &bench.memory);
         }
 
     } else {
-        fprintf(stderr, "usage: bench_verify compare|count|once|remembered "
+        fprintf(stderr, "usage: bench_verify compare|once|remembered "
             "[number]\n");
         return 2;
     }

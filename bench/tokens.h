@@ -1,5 +1,5 @@
-// Tokens as the figures use them: three caveats, of the kinds that the module
-// mints and reads, or each as long as an HMAC of two blocks takes.
+// Tokens as the figures use them, with caveats of the kinds that the module
+// mints and holders append.
 #pragma once
 
 #include "l402/challenge.h"
@@ -45,14 +45,14 @@ inline Hash numbered(uint64_t number, char what)
 }
 
 inline Token make_token(const Keyring &keys, uint64_t number,
-    const std::vector<std::string> &caveats)
+    const std::vector<std::string> &caveats, size_t key = 0)
 {
     Token token;
     Hash payment_hash;
 
     token.preimage = numbered(number, 'p');
     sha256(token.preimage.data(), token.preimage.size(), payment_hash.data());
-    token.macaroon = mint(keys, 0, payment_hash, numbered(number, 'i'),
+    token.macaroon = mint(keys, key, payment_hash, numbered(number, 'i'),
         caveats);
     return token;
 }
@@ -60,8 +60,8 @@ inline Token make_token(const Keyring &keys, uint64_t number,
 inline std::vector<std::string> usual_caveats(const std::string &service)
 {
     return {"services=" + service + ":0",
-        service + "_capabilities=read,write",
-        service + "_valid_until=4102444800"};
+        service + "_valid_until=4102444800",
+        service + "_capabilities=read,write"};
 }
 
 // 55 bytes is the most that one padded block holds; a time has 18 digits at
@@ -70,10 +70,10 @@ inline std::vector<std::string> long_caveats(const std::string &service)
 {
     auto caveats = usual_caveats(service);
 
-    caveats[0] += ",", caveats[1] += ",";
+    caveats[0] += ",", caveats[2] += ",";
     caveats[0] += std::string(55 - caveats[0].size() - 2, 'x') + ":0";
-    caveats[1] += std::string(55 - caveats[1].size(), 'x');
-    caveats[2] = service + "_valid_until=000000004102444800";
+    caveats[1] = service + "_valid_until=000000004102444800";
+    caveats[2] += std::string(55 - caveats[2].size(), 'x');
     return caveats;
 }
 

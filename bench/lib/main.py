@@ -3,6 +3,7 @@
 import argparse
 import traceback
 
+import cases
 import challenge
 import core
 import gate
@@ -17,7 +18,9 @@ figures = {
     'forged': gate.forged,
     'compressions': core.compressions,
     'instructions': core.instructions,
-    'allocations': core.allocations,
+    'forms': cases.forms,
+    'refusals': cases.refusals,
+    'allocations': cases.allocations,
     'waiting': challenge.p99_beside_waiting,
     'challenge': challenge.challenge_time,
     'kept': challenge.nothing_kept,
