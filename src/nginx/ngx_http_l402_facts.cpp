@@ -77,6 +77,10 @@ ngx_str_t client_method(ngx_http_request_t *r)
 {
     std::string_view line = ngx_http_l402_view(r->main->request_line);
 
+    if (line.empty()) {
+        return r->main->method_name;
+    }
+
     return {ngx_min(line.find(' '), line.size()), r->main->request_line.data};
 }
 
