@@ -7,6 +7,9 @@
 namespace l402 {
 
 inline constexpr size_t max_list_items = 64;
+// Of one token's list items with those of the lists before, altogether: twice
+// what two full lists take.
+inline constexpr size_t max_comparisons = 2 * max_list_items * max_list_items;
 inline constexpr size_t max_name = 64;
 
 // condition=value, split at the first '='; false where there is none.

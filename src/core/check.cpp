@@ -8,6 +8,8 @@
 #include "l402/encoding.h"
 #include "l402/verify.h"
 
+#include <algorithm>
+
 namespace l402 {
 
 namespace {
@@ -32,12 +34,31 @@ struct Falling {
     }
 };
 
+// Each item of a list is compared with those of the list before. A holder who
+// appends long lists again and again would make all of his requests dear.
+class Budget {
+public:
+    bool pays_for(std::string_view before, std::string_view after) noexcept
+    {
+        comparisons_ += items(before) * items(after);
+        return comparisons_ <= max_comparisons;
+    }
+
+private:
+    static size_t items(std::string_view list) noexcept
+    {
+        return 1 + size_t(std::count(list.begin(), list.end(), ','));
+    }
+
+    size_t comparisons_ = 0;
+};
+
 // A list that each later caveat of its condition may only shorten.
 struct Shrinking {
     bool             seen = false;
     std::string_view value{};
 
-    bool narrow(Values kind, std::string_view next) noexcept
+    bool narrow(Values kind, std::string_view next, Budget &budget) noexcept
     {
         // Holders down the line repeat what they were given.
         if (seen && next == value) {
@@ -45,7 +66,9 @@ struct Shrinking {
         }
 
         if (!value_is_good(kind, next)
-            || (seen && !value_narrows(kind, value, next)))
+            || (seen
+                && (!budget.pays_for(value, next)
+                    || !value_narrows(kind, value, next))))
         {
             return false;
         }
@@ -114,6 +137,7 @@ private:
     const Facts   &facts_;
     const uint8_t *preimage_;
 
+    Budget           budget_{};
     Minted           minted_{};
     int64_t          minted_expires_ = 0;
     bool             has_services_ = false;
@@ -132,7 +156,8 @@ private:
 
     if (!list.read(value, facts_.service)
         || (has_services_
-            && !value_narrows(Values::services, services_, value)))
+            && (!budget_.pays_for(services_, value)
+                || !value_narrows(Values::services, services_, value))))
     {
         return false;
     }
@@ -164,7 +189,7 @@ private:
 
     if (rest == "capabilities") {
         (void) minted_.stands_at(Minted::capabilities);
-        return capabilities_.narrow(Values::names, value);
+        return capabilities_.narrow(Values::names, value, budget_);
     }
 
     // Counts that nothing here keeps yet: such a token cannot be honoured
@@ -201,7 +226,7 @@ bool Checker::check_tying(std::string_view condition, std::string_view value,
             Values kind = tying_conditions[i].kind;
 
             known = true;
-            return tying_[i].narrow(kind, value)
+            return tying_[i].narrow(kind, value, budget_)
                    && any_item(value, [&](std::string_view item) {
                           return item_matches(kind, item);
                       });

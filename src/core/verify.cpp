@@ -57,20 +57,16 @@ Result decide(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
     uint8_t hash[32];
 
     if (!parse_identifier(macaroon.identifier.view(), identifier)
-        || !location_is_good(macaroon))
+        || !location_is_good(macaroon)
+        || signing_key(keys, macaroon, identifier) == keys.size())
     {
-        return Result::bad_signature;
-    }
-
-    // Before the chain: the CPU works on both, as neither waits for the other.
-    sha256(preimage, 32, hash);
-
-    if (signing_key(keys, macaroon, identifier) == keys.size()) {
         return Result::bad_signature;
     }
 
     // Only what we minted may name a token in variables and logs.
     name_token(identifier.payment_hash, identifier.token_id, out);
+
+    sha256(preimage, 32, hash);
 
     if (!equal_constant_time(hash, identifier.payment_hash, 32)) {
         return Result::bad_preimage;

@@ -6,7 +6,7 @@
 
 namespace {
 
-std::string_view client_address(ngx_http_request_t *r)
+[[gnu::hot]] std::string_view client_address(ngx_http_request_t *r)
 {
     // realip has put the client's own address here by now.
     struct sockaddr *sa = r->connection->sockaddr;
@@ -29,7 +29,7 @@ std::string_view client_address(ngx_http_request_t *r)
 }
 
 // As $host.
-ngx_str_t host(ngx_http_request_t *r)
+[[gnu::hot]] ngx_str_t host(ngx_http_request_t *r)
 {
     auto cscf = static_cast<ngx_http_core_srv_conf_t *>(
         ngx_http_get_module_srv_conf(r, ngx_http_core_module));
@@ -38,29 +38,17 @@ ngx_str_t host(ngx_http_request_t *r)
                                     : cscf->server_name;
 }
 
-// The path of the request line, decoded and normalised as nginx does: a
-// rewrite or a redirect may have led elsewhere by now.
-ngx_str_t client_path(ngx_http_request_t *r)
+// nginx's own parser writes into the request that it is given.
+[[gnu::noinline]] ngx_str_t parse_path(ngx_http_request_t *r)
 {
     auto cscf = static_cast<ngx_http_core_srv_conf_t *>(
         ngx_http_get_module_srv_conf(r, ngx_http_core_module));
-    ngx_str_t raw = r->main->unparsed_uri;
-    std::string_view path = ngx_http_l402_view(raw);
-
-    path = path.substr(0, path.find_first_of("?#"));
-
-    // Nearly always it is as it came.
-    if (path == ngx_http_l402_view(r->uri)) {
-        return r->uri;
-    }
-
-    // nginx's own parser writes into the request that it is given.
     ngx_http_request_t scratch = *r->main;
 
-    scratch.uri_start = raw.data;
-    scratch.uri_end = raw.data + raw.len;
+    scratch.uri_start = scratch.unparsed_uri.data;
+    scratch.uri_end = scratch.uri_start + scratch.unparsed_uri.len;
     scratch.uri.data = static_cast<u_char *>(ngx_pnalloc(r->pool,
-        raw.len + 1));
+        scratch.unparsed_uri.len + 1));
     scratch.uri.len = 0;
 
     if (scratch.uri.data == nullptr
@@ -72,8 +60,23 @@ ngx_str_t client_path(ngx_http_request_t *r)
     return scratch.uri;
 }
 
+// The path of the request line, decoded and normalised as nginx does: a
+// rewrite or a redirect may have led elsewhere by now. Nearly always it is as
+// it came.
+[[gnu::hot]] ngx_str_t client_path(ngx_http_request_t *r)
+{
+    std::string_view raw = ngx_http_l402_view(r->main->unparsed_uri);
+    std::string_view path = ngx_http_l402_view(r->uri);
+
+    bool as_it_came = raw.substr(0, path.size()) == path
+                      && (raw.size() == path.size()
+                          || raw[path.size()] == '?');
+
+    return as_it_came ? r->uri : parse_path(r);
+}
+
 // error_page makes a GET of whatever it was.
-ngx_str_t client_method(ngx_http_request_t *r)
+[[gnu::hot]] ngx_str_t client_method(ngx_http_request_t *r)
 {
     std::string_view line = ngx_http_l402_view(r->main->request_line);
 

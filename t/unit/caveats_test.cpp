@@ -28,6 +28,29 @@ void assert_caveats(const std::vector<std::string> &caveats, Result wanted,
     }
 }
 
+// A paid token must not make its requests dear: lists are compared item by item.
+void long_lists_may_not_be_appended_without_end(void **)
+{
+    std::string forward, backward;
+
+    for (int i = 0; i < 64; i++) {
+        std::string item = "s" + std::to_string(i);
+
+        forward += (i ? "," : "") + item;
+        backward = item + (i ? "," : "") + backward;
+    }
+
+    std::vector<std::string> caveats{"services=weather:0",
+        "weather_capabilities=" + forward, "weather_capabilities=" + backward,
+        "weather_capabilities=" + forward};
+
+    assert_caveats(caveats, Result::ok);
+    caveats.push_back("weather_capabilities=" + forward);
+    assert_caveats(caveats, Result::ok);
+    caveats.push_back("weather_capabilities=s1");
+    assert_caveats(caveats, Result::caveat_refused);
+}
+
 // ---- service, tier, time ----
 
 void a_token_opens_its_own_service_only(void **)
@@ -311,6 +334,7 @@ void third_party_caveats_are_refused(void **)
 int main()
 {
     const CMUnitTest tests[] = {
+        cmocka_unit_test(long_lists_may_not_be_appended_without_end),
         cmocka_unit_test(a_token_opens_its_own_service_only),
         cmocka_unit_test(a_token_without_services_opens_nothing),
         cmocka_unit_test(a_higher_tier_opens_a_lower_one),
