@@ -42,6 +42,32 @@ constexpr NameCharacters name_characters = make_name_characters();
     return good;
 }
 
+namespace {
+
+// As is_list() of names, in one pass: gates mint such a list.
+[[gnu::hot]] bool is_name_list(std::string_view list) noexcept
+{
+    bool good = true;
+    size_t items = 1, size = 0;
+
+    for (char c : list) {
+        if (c == ',') {
+            good &= size - 1 < max_name;
+            size = 0;
+            items++;
+
+        } else {
+            good &= name_characters.good[static_cast<uint8_t>(c)];
+            size++;
+        }
+    }
+
+    return list.empty()
+           || (good && size - 1 < max_name && items <= max_list_items);
+}
+
+}  // namespace
+
 [[gnu::hot]] bool parse_service(std::string_view text, std::string_view &name,
     uint8_t &tier) noexcept
 {
@@ -129,7 +155,7 @@ bool is_preimage(std::string_view value, uint8_t out[32]) noexcept
 
 }  // namespace
 
-bool value_is_good(Values kind, std::string_view value) noexcept
+[[gnu::hot]] bool value_is_good(Values kind, std::string_view value) noexcept
 {
     int64_t number;
     uint8_t preimage[32];
@@ -141,7 +167,7 @@ bool value_is_good(Values kind, std::string_view value) noexcept
     case Values::number:
         return parse_number(value, number);
     case Values::names:
-        return is_list(value, is_service_name);
+        return is_name_list(value);
     case Values::preimage:
         return is_preimage(value, preimage);
     case Values::addresses:

@@ -72,39 +72,40 @@ enum ngx_http_l402_bind_e : ngx_uint_t {
 };
 
 struct ngx_http_l402_loc_conf_t {
+    // First what every paid request asks for: two lines of the cache.
     ngx_flag_t                 enable;
-    ngx_str_t                  service;  // empty where enable is 0
-    ngx_uint_t                 tier;
-    ngx_http_l402_place_t      place;    // of `l402`
-    ngx_str_t                  location;  // its name
-    ngx_uint_t                 limit_except;
-
+    ngx_flag_t                 pass_credential;
+    ngx_flag_t                 cors;
+    ngx_flag_t                 refuse_unknown_caveats;
     ngx_http_l402_keys_t      *keys;
+    ngx_uint_t                 tier;
+    ngx_str_t                  service;  // empty where enable is 0
+    // Where data is null: not set; where only len is 0: "off".
+    ngx_str_t                  capability;
+    ngx_array_t               *constraints;  // ngx_http_l402_constraint_t
+
+    ngx_str_t                  capabilities;
+    ngx_uint_t                 bind;  // ngx_http_l402_bind_e; 1 and 0 tie none
+    time_t                     valid_for;  // seconds, 0: for ever
+    ngx_uint_t                 invalid_status;
+    ngx_flag_t                 lsat;
+
     ngx_http_l402_price_t      price;
     ngx_http_l402_price_t      upgrade_price;
     ngx_http_complex_value_t  *memo;
+    ngx_str_t                  invoice_from;
+    ngx_http_l402_service_t   *invoice_service;
 
     // Worker's own: when a value of a request was last complained about.
     time_t                     bad_price_logged;
     time_t                     bad_constraint_logged;
 
-    ngx_str_t                  invoice_from;
-    ngx_http_l402_place_t      invoice_from_place;
-    ngx_http_l402_service_t   *invoice_service;
-
-    time_t                     valid_for;  // seconds, 0: for ever
-    ngx_uint_t                 invalid_status;
-    ngx_flag_t                 lsat;
-    ngx_flag_t                 pass_credential;
-    ngx_flag_t                 cors;
-
-    // Where data is null: not set; where only len is 0: "off".
-    ngx_str_t                  capabilities;
-    ngx_str_t                  capability;
+    // For messages of nginx -t.
+    ngx_str_t                  location;  // its name
+    ngx_uint_t                 limit_except;
+    ngx_http_l402_place_t      place;     // of `l402`
     ngx_http_l402_place_t      capability_place;
-    ngx_array_t               *constraints;  // ngx_http_l402_constraint_t
-    ngx_uint_t                 bind;  // ngx_http_l402_bind_e; 1 and 0 tie none
-    ngx_flag_t                 refuse_unknown_caveats;
+    ngx_http_l402_place_t      invoice_from_place;
 };
 
 struct ngx_http_l402_main_conf_t {

@@ -37,8 +37,8 @@ inline const Pool address_pool{"203.0.113.7", "203.0.113.0/24",
     "203.0.113.7/32", "203.0.113.4/30", "0.0.0.0/0", "::/0", "2001:db8::1",
     "2001:db8::/32", "2001:db8::/33", "unix:", "::ffff:203.0.113.7",
     "::ffff:0:0/96", "198.51.100.1", "203.0.113.99/24"};
-inline const Pool host_pool{"a.example", "b.example", "a", ".", "%C3%A9.example",
-    "a.example"};
+inline const Pool host_pool{"a.example", "b.example", "a", ".",
+    "%C3%A9.example", "a.example"};
 inline const Pool path_pool{"/", "/*", "/a", "/a*", "/a/*", "/a/b", "/a/b*",
     "/b", "/%20", "/%2C*", "/a/b%3D", "/%0A"};
 inline const Pool method_pool{"GET", "HEAD", "POST", "PUT", "GET"};
@@ -51,7 +51,9 @@ inline std::string list_of(Random &random, const Pool &pool)
 {
     std::string out;
 
-    for (size_t n = random.below(5), i = 0; i < n; i++) {
+    // Up to more than a list may have.
+    for (size_t n = random.below(random.below(50) ? 5 : 66), i = 0; i < n; i++)
+    {
         out += (i ? "," : "")
             + (random.below(60) ? one_of(random, pool)
                                 : one_of(random, bad_items));

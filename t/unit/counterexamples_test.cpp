@@ -101,8 +101,8 @@ const MintedRow minted_rows[] = {
          "weather_valid_until=1700000001"}, 1700003600},
     {{"services=weather:1", "weather_valid_until=1700003600",
          "weather_valid_until=1700000001"}, 1700003600},
-    {{"services=weather:1", "weather_valid_until=1700003600", "services=weather:1",
-         "valid_until=1700000001"}, 1700003600},
+    {{"services=weather:1", "weather_valid_until=1700003600",
+         "services=weather:1", "valid_until=1700000001"}, 1700003600},
     // Behind what stands behind an expiry, or behind what is never minted.
     {{"services=weather:1", "weather_capabilities=read",
          "valid_until=1700000001"}, 0},

@@ -245,12 +245,10 @@ void the_manual_has_every_option_of_help(void **)
 
 void the_manual_has_every_subcommand(void **)
 {
-    std::string text = formatted({});
+    std::string synopsis = section_of(formatted({}), "SYNOPSIS");
     auto        in_help = words_of(section_of(help(""), "Subcommands:"), "  ");
 
-    for (const std::string &command : in_help) {
-        assert_contains(text, "       l402ctl " + command);
-    }
+    assert_true(in_help == words_of(synopsis, "       l402ctl "));
     for (const std::string &command : commands) {
         assert_true(in_help.count(command) == 1);
     }

@@ -116,6 +116,24 @@ inline bool same_preimages(const Texts &values, const std::string &preimage)
     return true;
 }
 
+// A limit of docs/wire-format.md: a list costs the product of its items and
+// those of the list before. One that is repeated as it stood is free, but for
+// services.
+inline size_t comparisons(const std::string &condition, const Texts &values)
+{
+    size_t sum = 0;
+
+    auto items = [](const std::string &list) {
+        return size_t(1 + std::count(list.begin(), list.end(), ','));
+    };
+    for (size_t i = 1; i < values.size(); i++) {
+        if (condition == "services" || values[i] != values[i - 1]) {
+            sum += items(values[i - 1]) * items(values[i]);
+        }
+    }
+    return sum;
+}
+
 inline Answer decide(const Texts &caveats, const Facts &facts,
     const std::string &preimage)
 {
@@ -124,6 +142,7 @@ inline Answer decide(const Texts &caveats, const Facts &facts,
     ByCondition           by;
     Answer                out;
     bool                  has_unknown = false, fits = true;
+    size_t                compared = 0;
     List                  capabilities;
     Tiers                 tiers;
 
@@ -148,6 +167,7 @@ inline Answer decide(const Texts &caveats, const Facts &facts,
                 return out;
             }
             tiers = *last;
+            compared += comparisons(condition, values);
 
         } else if (condition == "valid_until"
                    || condition == own + "valid_until")
@@ -168,6 +188,7 @@ inline Answer decide(const Texts &caveats, const Facts &facts,
                 return out;
             }
             capabilities = *last;
+            compared += comparisons(condition, values);
 
         } else if (condition == own + "uses" || condition == own + "balance") {
             return out;
@@ -184,6 +205,7 @@ inline Answer decide(const Texts &caveats, const Facts &facts,
             if (!last) {
                 return out;
             }
+            compared += comparisons(condition, values);
 
             std::string is(condition == "client_address" ? facts.client_address
                          : condition == "request_host"   ? facts.host
@@ -208,7 +230,9 @@ inline Answer decide(const Texts &caveats, const Facts &facts,
     }
 
     out.is_read = true;
-    if (!fits || (has_unknown && facts.refuse_unknown_caveats)) {
+    if (!fits || compared > 8192
+        || (has_unknown && facts.refuse_unknown_caveats))
+    {
         return out;
     }
     if (!tiers.count(service)) {

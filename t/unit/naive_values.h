@@ -1,5 +1,5 @@
-// What a caveat's value holds, read slowly and apart from src/ from the table of
-// docs/wire-format.md ("Caveats").
+// What a caveat's value holds, read slowly and apart from src/ from the table
+// of docs/wire-format.md ("Caveats").
 #pragma once
 
 #include <arpa/inet.h>

@@ -164,8 +164,8 @@ def what_they_attenuate_we_verify():
 
 # Long ones too; pymacaroons takes UTF-8 alone. NUL would end a command line.
 def appended_caveats():
-    return ["x_" + "".join(rng.choices("abz019=,:%\n\t\x7f\u00e9\u20ac\U0001f600",
-                                       k=rng.choice([3, 60, 600])))
+    alphabet = "abz019=,:%\n\t\x7f\u00e9\u20ac\U0001f600"
+    return ["x_" + "".join(rng.choices(alphabet, k=rng.choice([3, 60, 600])))
             for _ in range(1 + rng.randrange(6))]
 
 

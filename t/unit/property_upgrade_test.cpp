@@ -23,6 +23,11 @@ Sale random_sale(Random &random)
     for (bool &bind : sale.binds) {
         bind = random.below(4) == 0;
     }
+    for (const std::string &condition : sale.conditions_minted_anew()) {
+        if (random.below(3) == 0) {
+            sale.only_here.push_back(condition);
+        }
+    }
     return sale;
 }
 

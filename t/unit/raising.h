@@ -15,6 +15,7 @@ struct Sale {
     bool    has_capabilities = false;
     bool    has_constraint = false;
     bool    binds[4] = {};  // address, host, path, method
+    Caveats only_here;      // conditions that no lower tier is minted with
 
     Sale() { buyer.tier = 2; }
 
@@ -41,6 +42,16 @@ struct Sale {
         return terms;
     }
 
+    Caveats minted_below() const
+    {
+        Caveats out = l402::minted_conditions(terms());
+
+        out.erase(std::remove_if(out.begin(), out.end(),
+                      [&](const std::string &c) { return is_only_here(c); }),
+            out.end());
+        return out;
+    }
+
     // What the old token says of these is not the holder's but the
     // location's, which says it anew.
     Caveats conditions_minted_anew() const
@@ -60,14 +71,23 @@ struct Sale {
                 out.push_back(tied[i]);
             }
         }
+        out.erase(std::remove_if(out.begin(), out.end(),
+                      [&](const std::string &c) { return is_only_here(c); }),
+            out.end());
         return out;
+    }
+
+    bool is_only_here(const std::string &condition) const
+    {
+        return std::count(only_here.begin(), only_here.end(), condition) > 0;
     }
 
     std::string text() const
     {
         return nlohmann::json{{"buyer", buyer.json()},
             {"expiry", has_expiry}, {"capabilities", has_capabilities},
-            {"constraint", has_constraint}, {"binds", binds}}
+            {"constraint", has_constraint}, {"binds", binds},
+            {"only_here", only_here}}
             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     }
 };
@@ -103,7 +123,7 @@ inline Raised raise(const Case &c, Sale &sale)
     facts.authorization = credential;
     l402::verify(*keys, facts, nullptr, out.before);
     out.found = l402::find_upgrade(*keys, facts, out.before, terms,
-        l402::minted_conditions(terms), upgrade);
+        sale.minted_below(), upgrade);
     if (!out.found) {
         return out;
     }
