@@ -36,6 +36,7 @@ const root_key = (key, identifier) => hmac(masters[key],
     Buffer.concat([Buffer.from('l402 root key v0'), identifier]));
 const hint = key => hmac(masters[key], 'l402 key hint v0').subarray(0, 4);
 
+fs.mkdirSync(path.join(build, 'e2e'), { recursive: true });
 const folder = fs.mkdtempSync(path.join(build, 'e2e', 'macaroon_npm.'));
 const key_file = path.join(folder, 'keys');
 fs.writeFileSync(key_file, masters.map(m => m.toString('hex') + '\n').join(''),

@@ -3,7 +3,7 @@
 // The lines of script.h are the request that is tried with the new token.
 // Beyond them: B and such a line: the buyer's request, c the old token's
 // caveats, A appended ones, T what the location mints (v no expiry,
-// c capabilities, n a constraint, a h p m binds).
+// c capabilities, n a constraint, a h p m binds), and x: no lower tier does.
 #include "script.h"
 
 #include "../unit/raising.h"
@@ -44,6 +44,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             sale.has_constraint = rest.find('n') != rest.npos;
             for (size_t i = 0; i < 4; i++) {
                 sale.binds[i] = rest.find("ahpm"[i]) != rest.npos;
+            }
+            if (rest.find('x') != rest.npos) {
+                sale.only_here = sale.conditions_minted_anew();
             }
             break;
         }

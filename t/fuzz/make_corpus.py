@@ -106,7 +106,7 @@ def upgrade():
     old = ["cservices=weather:1"] + minted
     for name, anew in {"plain": "T", "all": "Tcnahpm", "for_ever": "Tv",
                        "capabilities": "Tc", "constraint": "Tn",
-                       "binds": "Tahpm"}.items():
+                       "binds": "Tahpm", "only_here": "Tcnahpmx"}.items():
         write("upgrade", "minted_" + name, tried + buyer + old + [anew])
         write("upgrade", "narrowed_" + name,
               tried + buyer + old + caveats(1, "A")[1:] + [anew])
