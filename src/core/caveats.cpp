@@ -1,5 +1,6 @@
 #include "caveats.h"
 
+#include "characters.h"
 #include "l402/encoding.h"
 #include "l402/sha256.h"
 #include "network.h"
@@ -9,25 +10,7 @@ namespace l402 {
 
 namespace {
 
-struct NameCharacters {
-    bool good[256];
-};
-
-constexpr NameCharacters make_name_characters()
-{
-    NameCharacters n{};
-
-    for (char c :
-        std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                         "0123456789_-"))
-    {
-        n.good[static_cast<uint8_t>(c)] = true;
-    }
-
-    return n;
-}
-
-constexpr NameCharacters name_characters = make_name_characters();
+constexpr Characters name_characters("_-");
 
 }  // namespace
 
@@ -36,7 +19,7 @@ constexpr NameCharacters name_characters = make_name_characters();
     bool good = !name.empty() && name.size() <= max_name;
 
     for (char c : name) {
-        good &= name_characters.good[static_cast<uint8_t>(c)];
+        good &= name_characters.has(c);
     }
 
     return good;
@@ -57,7 +40,7 @@ namespace {
             items++;
 
         } else {
-            good &= name_characters.good[static_cast<uint8_t>(c)];
+            good &= name_characters.has(c);
             size++;
         }
     }

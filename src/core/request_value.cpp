@@ -1,5 +1,7 @@
 #include "request_value.h"
 
+#include "characters.h"
+
 namespace l402 {
 
 namespace {
@@ -19,29 +21,11 @@ bool is_upper(char c) noexcept
     return c >= 'A' && c <= 'Z';
 }
 
-struct PlainCharacters {
-    bool plain[256];
-};
-
-constexpr PlainCharacters make_plain_characters()
-{
-    PlainCharacters p{};
-
-    for (char c :
-        std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                         "0123456789-._~/"))
-    {
-        p.plain[static_cast<uint8_t>(c)] = true;
-    }
-
-    return p;
-}
-
-constexpr PlainCharacters plain_characters = make_plain_characters();
+constexpr Characters plain_characters("-._~/");
 
 bool stands_for_itself(char c) noexcept
 {
-    return plain_characters.plain[static_cast<uint8_t>(c)];
+    return plain_characters.has(c);
 }
 
 int digit_value(char c) noexcept

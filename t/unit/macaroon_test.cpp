@@ -190,17 +190,7 @@ void what_is_written_is_read_in_both_formats(void **)
             signature.data(), location);
 
         for (const std::string &bytes : {v2, to_v1(v2)}) {
-            l402::Macaroon m;
-
-            assert_true(l402::parse_macaroon(bytes, m));
-            assert_true(m.location.view() == location);
-            assert_true(m.identifier.view() == identifier);
-            assert_memory_equal(m.signature, signature.data(), 32);
-            assert_false(m.third_party);
-            assert_int_equal(m.caveat_count, caveats.size());
-            for (size_t i = 0; i < caveats.size(); i++) {
-                assert_true(m.caveats[i].view() == caveats[i]);
-            }
+            assert_reads(bytes, location, identifier, caveats, signature);
         }
     }
 }

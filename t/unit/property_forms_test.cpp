@@ -32,25 +32,6 @@ Caveats random_bytes_chain(Random &random)
 
 // ---- macaroons ----
 
-void assert_reads(const std::string &bytes, std::string_view location,
-    const std::string &identifier, const Caveats &caveats,
-    const Hash &signature)
-{
-    l402::Macaroon m;
-
-    if (!l402::parse_macaroon(bytes, m)) {
-        fail_msg("cannot be read: %s", to_hex(bytes).c_str());
-    }
-    assert_true(m.location.view() == location);
-    assert_true(m.identifier.view() == identifier);
-    assert_memory_equal(m.signature, signature.data(), 32);
-    assert_false(m.third_party);
-    assert_int_equal(m.caveat_count, caveats.size());
-    for (size_t i = 0; i < caveats.size(); i++) {
-        assert_true(m.caveats[i].view() == caveats[i]);
-    }
-}
-
 void what_is_written_is_read(void **)
 {
     Random random;

@@ -203,6 +203,25 @@ inline std::string to_v1(std::string_view v2)
     return out;
 }
 
+inline void assert_reads(const std::string &bytes, std::string_view location,
+    std::string_view identifier, const std::vector<std::string> &caveats,
+    const Hash &signature)
+{
+    l402::Macaroon m;
+
+    if (!l402::parse_macaroon(bytes, m)) {
+        fail_msg("cannot be read: %s", to_hex(bytes).c_str());
+    }
+    assert_true(m.location.view() == location);
+    assert_true(m.identifier.view() == identifier);
+    assert_memory_equal(m.signature, signature.data(), 32);
+    assert_false(m.third_party);
+    assert_int_equal(m.caveat_count, caveats.size());
+    for (size_t i = 0; i < caveats.size(); i++) {
+        assert_true(m.caveats[i].view() == caveats[i]);
+    }
+}
+
 // Appends a first-party caveat, as any holder may.
 inline std::string attenuate(std::string_view v2, std::string_view caveat)
 {
