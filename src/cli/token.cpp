@@ -114,14 +114,13 @@ void decode_token(const std::string &token, std::string &bytes,
 std::optional<std::string> last_value(const Slice *caveats, size_t count,
     std::string_view wanted)
 {
-    for (size_t i = count; i > 0; i--) {
-        std::string_view condition, value;
+    std::string_view value;
+    bool found = l402::last_value(caveats, count,
+        [&](std::string_view condition) { return condition == wanted; },
+        value);
 
-        if (split_caveat(caveats[i - 1].view(), condition, value)
-            && condition == wanted)
-        {
-            return std::string(value);
-        }
+    if (found) {
+        return std::string(value);
     }
 
     return std::nullopt;

@@ -19,17 +19,9 @@ public:
     // The value of the last caveat of that condition.
     bool last(std::string_view wanted, std::string_view &out) const noexcept
     {
-        for (size_t i = count_; i > 0; i--) {
-            std::string_view condition;
-
-            if (split_caveat(caveats_[i - 1].view(), condition, out)
-                && condition == wanted)
-            {
-                return true;
-            }
-        }
-
-        return false;
+        return last_value(caveats_, count_,
+            [&](std::string_view condition) { return condition == wanted; },
+            out);
     }
 
 private:

@@ -2,7 +2,7 @@
 // checks of a request and by the attenuator.
 #pragma once
 
-#include "l402/types.h"
+#include "l402/macaroon.h"
 
 namespace l402 {
 
@@ -93,6 +93,31 @@ bool any_item(std::string_view list, Holds holds) noexcept
 {
     while (!list.empty()) {
         if (holds(next_item(list))) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+inline bool has_item(std::string_view list, std::string_view wanted) noexcept
+{
+    return any_item(list, [&](std::string_view item) {
+        return item == wanted;
+    });
+}
+
+// The value of the last caveat whose condition matches: the narrowest.
+template <typename Matches>
+bool last_value(const Slice *caveats, size_t count, Matches matches,
+    std::string_view &value) noexcept
+{
+    for (size_t i = count; i > 0; i--) {
+        std::string_view condition;
+
+        if (split_caveat(caveats[i - 1].view(), condition, value)
+            && matches(condition))
+        {
             return true;
         }
     }

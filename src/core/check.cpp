@@ -359,9 +359,7 @@ bool Checker::measures_up() noexcept
     }
 
     if (!facts_.capability.empty() && capabilities_.seen
-        && !any_item(capabilities_.value, [&](std::string_view item) {
-               return item == facts_.capability;
-           }))
+        && !has_item(capabilities_.value, facts_.capability))
     {
         return Result::insufficient;
     }

@@ -80,8 +80,7 @@ bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
         return true;
     }
 
-    bool demands_more = lcf->capability.len
-                        || (lcf->constraints && lcf->constraints->nelts)
+    bool demands_more = lcf->capability.len || lcf->constraints
                         || lcf->refuse_unknown_caveats;
 
     return !demands_more
@@ -100,7 +99,7 @@ bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
 
     ngx_http_l402_fill_facts(r, ctx, lcf, facts);
 
-    if (lcf->constraints && lcf->constraints->nelts) {
+    if (lcf->constraints) {
         facts.measures = &measures;
     }
 

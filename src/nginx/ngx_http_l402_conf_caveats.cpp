@@ -145,14 +145,6 @@ char *add_constraint(ngx_conf_t *cf, LocConf *lcf)
     return check_value(cf, *constraint);
 }
 
-bool has_item(const ngx_str_t &list, const ngx_str_t &wanted)
-{
-    return l402::any_item(ngx_http_l402_view(list),
-        [&](std::string_view item) {
-            return item == ngx_http_l402_view(wanted);
-        });
-}
-
 // Half of the room is left for what comes from a request.
 char *check_size(ngx_conf_t *cf, LocConf *lcf)
 {
@@ -176,7 +168,8 @@ char *check_size(ngx_conf_t *cf, LocConf *lcf)
 char *check_location(ngx_conf_t *cf, LocConf *lcf)
 {
     if (lcf->capability.len && lcf->capabilities.len
-        && !has_item(lcf->capabilities, lcf->capability))
+        && !l402::has_item(ngx_http_l402_view(lcf->capabilities),
+               ngx_http_l402_view(lcf->capability)))
     {
         ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->capability_place,
             "\"l402_capability %V\" is none of \"l402_capabilities %V\": what "
@@ -383,6 +376,11 @@ void ngx_http_l402_merge_caveats(LocConf *prev, LocConf *conf)
 
     if (conf->constraints == nullptr) {
         conf->constraints = prev->constraints;
+    }
+
+    // What "off" has left.
+    if (conf->constraints && conf->constraints->nelts == 0) {
+        conf->constraints = nullptr;
     }
 
     if (conf->bind == 0) {

@@ -199,18 +199,13 @@ ngx_int_t caveat(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         return none(v);
     }
 
-    for (size_t i = presented.macaroon.caveat_count; i > 0; i--) {
-        std::string_view condition, value;
+    std::string_view value;
+    bool found = l402::last_value(presented.macaroon.caveats,
+        presented.macaroon.caveat_count,
+        [&](std::string_view condition) { return is_named(condition, name); },
+        value);
 
-        if (l402::split_caveat(presented.macaroon.caveats[i - 1].view(),
-                condition, value)
-            && is_named(condition, name))
-        {
-            return is_plain(value) ? set_text(r, v, value) : none(v);
-        }
-    }
-
-    return none(v);
+    return found && is_plain(value) ? set_text(r, v, value) : none(v);
 }
 
 struct Variable {

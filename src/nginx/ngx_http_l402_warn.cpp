@@ -26,10 +26,8 @@ bool keeps_out(const LocConf *at, const LocConf *other)
     }
 
     return at->capabilities.len && other->capability.len
-           && !l402::any_item(ngx_http_l402_view(at->capabilities),
-                  [&](std::string_view item) {
-                      return item == ngx_http_l402_view(other->capability);
-                  });
+           && !l402::has_item(ngx_http_l402_view(at->capabilities),
+                  ngx_http_l402_view(other->capability));
 }
 
 bool same_goods(const LocConf *a, const LocConf *b)
