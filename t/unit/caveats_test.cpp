@@ -18,14 +18,7 @@ void assert_caveats(const std::vector<std::string> &caveats, Result wanted,
 
     facts.tier = tier;
     v = verify(keys, facts);
-    if (v.result != wanted) {
-        std::string list;
-        for (const std::string &caveat : caveats) {
-            list += " " + caveat;
-        }
-        fail_msg("%s instead of %s for:%s", l402::describe(v.result).word,
-            l402::describe(wanted).word, list.c_str());
-    }
+    assert_judged(v, wanted, caveats);
 }
 
 // A paid token must not make its requests dear: lists are compared item by item.

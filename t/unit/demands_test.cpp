@@ -46,14 +46,7 @@ void assert_verdict(Facts facts, std::vector<std::string> caveats,
 
     facts.authorization = credential;
     Verdict v = verify(keys, facts);
-    if (v.result != wanted) {
-        std::string list;
-        for (const std::string &caveat : caveats) {
-            list += " " + caveat;
-        }
-        fail_msg("%s instead of %s for:%s", l402::describe(v.result).word,
-            l402::describe(wanted).word, list.c_str());
-    }
+    assert_judged(v, wanted, caveats);
 }
 
 // ---- capabilities ----

@@ -72,4 +72,18 @@ inline void assert_result(const l402::Keyring &keys,
     assert_result(keys, facts_for(authorization), wanted);
 }
 
+// A verdict on a token with these caveats.
+inline void assert_judged(const Verdict &verdict, Result wanted,
+    const std::vector<std::string> &caveats)
+{
+    if (verdict.result != wanted) {
+        std::string list;
+        for (const std::string &caveat : caveats) {
+            list += " " + caveat;
+        }
+        fail_msg("%s instead of %s for:%s", l402::describe(verdict.result).word,
+            l402::describe(wanted).word, list.c_str());
+    }
+}
+
 }  // namespace unit
