@@ -5,6 +5,7 @@
 
 #include "l402/bolt11.h"
 #include "l402/types.h"
+#include "l402/url.h"
 
 #include <memory>
 #include <utility>
@@ -38,6 +39,9 @@ public:
 struct HttpCall {
     std::string method;        // "POST"
     std::string path;          // below the service's base, "/v1/invoices"
+    // Of another place, as the service named it; empty: base + path. The
+    // client checks it (parse_callback_url), a transport never sees it.
+    std::string url;
     std::string content_type;  // empty: no body
     std::string body;
     std::vector<std::pair<std::string, std::string>> headers;
@@ -53,6 +57,11 @@ struct OfferedInvoice {
     std::string bolt11;
     bool        names_hash = false;  // the service named the hash itself
     Hash        payment_hash{};
+
+    // What the service described beforehand: an invoice that commits to a
+    // description must commit to this one.
+    bool        has_description_hash = false;
+    Hash        description_hash{};
 };
 
 // One step of a protocol: send a further call, or an end.
@@ -73,14 +82,30 @@ public:
     virtual ProtocolStep answered(const HttpAnswer &answer) = 0;
 };
 
+enum class CredentialUse : uint8_t { none, optional, required };
+
 struct Protocol {
     const char *name;  // the word in `protocol`
     // The credential file's bytes, brought into the form that the service's
-    // header needs; false with `error` where they cannot be that.
+    // header needs; false with `error` where they cannot be that. Null where
+    // credential_use is none.
     bool (*read_credential)(std::string_view file, std::string &credential,
         std::string &error);
     std::unique_ptr<InvoiceAttempt> (*attempt)(const std::string &credential,
         const InvoiceRequest &request);
+
+    // What the service can ask for is a multiple of this: amounts are rounded
+    // up to it before an attempt is made.
+    uint64_t unit_msat = 1;
+
+    CredentialUse credential_use = CredentialUse::optional;
+
+    // `invoice_expiry` where it is not configured, in seconds.
+    uint32_t default_expiry = 600;
+
+    // What `url` may say.
+    bool (*read_url)(std::string_view text, ServiceUrl &out,
+        std::string &error) = parse_service_url;
 };
 
 // Null if there is no such protocol.
@@ -88,7 +113,7 @@ const Protocol *find_protocol(std::string_view name) noexcept;
 // "lnd, cln, ...": for messages.
 std::string protocol_names();
 
-// Nothing of what a service offers reaches a client unchecked: hash, amount,
+// Nothing of what a service offers reaches a client unchecked: hashes, amount,
 // network, and an expiry that lies ahead of `now` and not more than
 // `max_extra` seconds beyond what was asked for.
 bool check_offer(const OfferedInvoice &offer, const InvoiceRequest &request,

@@ -13,9 +13,11 @@ struct ServiceUrl {
     bool        host_is_address = false;
     uint16_t    port = 0;
     std::string unix_socket;  // empty: TCP
-    std::string base;         // "" or "/lnd", never with a trailing slash
+    std::string base;         // "" or "/lnd"; a service's has no last slash
+    std::string query;        // "" or "?id=1", where the url is a resource's
 
-    // What goes to the HTTP transport: scheme://host:port + base + path.
+    // What goes to the HTTP transport: scheme://host:port + base + path +
+    // query.
     std::string join(std::string_view path) const;
 };
 
@@ -23,5 +25,17 @@ struct ServiceUrl {
 // info, query and fragment are refused.
 bool parse_service_url(std::string_view text, ServiceUrl &out,
     std::string &error);
+
+// The url of one resource: no socket, a query where there is one, and the path
+// to the byte.
+bool parse_resource_url(std::string_view text, ServiceUrl &out,
+    std::string &error);
+
+// A resource that the service at `from` named. It need not be at that host, but
+// nobody on the way may be able to change what it answers: https, or http where
+// `from` is http too or the host is an onion service. At the same host and port
+// it is reached in the same way, through the socket for instance.
+bool parse_callback_url(std::string_view text, const ServiceUrl &from,
+    ServiceUrl &out, std::string &error);
 
 }  // namespace l402

@@ -12,10 +12,16 @@ constexpr const char *forms =
     "\"https://host[:port][/base]\", \"http://host[:port][/base]\" or "
     "\"http://unix:/path/of/socket:[/base]\"";
 
+constexpr const char *resource_forms =
+    "\"https://host[:port][/path][?query]\" or "
+    "\"http://host[:port][/path][?query]\"";
+
 // sun_path of Linux has 108 bytes, the last one zero.
 constexpr size_t max_socket_path = 107;
 constexpr size_t max_host = 253;
 constexpr size_t max_label = 63;
+
+enum class Form : uint8_t { service, resource };
 
 bool is_digit(char c) noexcept
 {
@@ -220,11 +226,10 @@ bool parse_authority(std::string_view text, ServiceUrl &out,
     return rest.empty() || parse_port(rest.substr(1), out.port, error);
 }
 
-// RFC 3986's path characters. Segments "." and ".." are refused: the
-// transport would resolve them and call something else than what is read here.
-bool parse_base(std::string_view text, ServiceUrl &out, std::string &error)
+// RFC 3986's characters of a path, and of a query.
+bool is_escaped(std::string_view text) noexcept
 {
-    constexpr std::string_view marks = "-._~!$&'()*+,;=:@/";
+    constexpr std::string_view marks = "-._~!$&'()*+,;=:@/?";
 
     for (size_t i = 0; i < text.size(); i++) {
         bool escape = text[i] == '%' && i + 2 < text.size()
@@ -234,12 +239,24 @@ bool parse_base(std::string_view text, ServiceUrl &out, std::string &error)
         if (!escape && !is_letter(text[i]) && !is_digit(text[i])
             && marks.find(text[i]) == marks.npos)
         {
-            error = "has a character in its path that must be written as %XX";
             return false;
         }
     }
 
-    while (!text.empty() && text.back() == '/') {
+    return true;
+}
+
+// Segments "." and ".." are refused: the transport would resolve them and call
+// something else than what is read here.
+bool parse_base(std::string_view text, Form form, ServiceUrl &out,
+    std::string &error)
+{
+    if (!is_escaped(text)) {
+        error = "has a character in its path that must be written as %XX";
+        return false;
+    }
+
+    while (form == Form::service && !text.empty() && text.back() == '/') {
         text.remove_suffix(1);
     }
 
@@ -288,10 +305,30 @@ bool parse_unix(std::string_view text, ServiceUrl &out, std::string &error)
 
     out.unix_socket = path;
     out.host = "localhost";
-    return parse_base(base, out, error);
+    return parse_base(base, Form::service, out, error);
 }
 
-bool parse(std::string_view text, ServiceUrl &out, std::string &error)
+bool take_query(std::string_view &text, ServiceUrl &out, std::string &error)
+{
+    size_t mark = text.find('?');
+
+    if (mark == text.npos) {
+        return true;
+    }
+
+    out.query = text.substr(mark);
+    text = text.substr(0, mark);
+
+    if (!is_escaped(out.query)) {
+        error = "has a character in its query that must be written as %XX";
+        return false;
+    }
+
+    return true;
+}
+
+bool parse(std::string_view text, Form form, ServiceUrl &out,
+    std::string &error)
 {
     for (char c : text) {
         if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f') {
@@ -303,20 +340,31 @@ bool parse(std::string_view text, ServiceUrl &out, std::string &error)
     out.https = take_scheme(text, "https://");
 
     if (!out.https && !take_scheme(text, "http://")) {
-        error = std::string("has no scheme that is known here: ") + forms
+        error = std::string("has no scheme that is known here: ")
+                + (form == Form::service ? forms : resource_forms)
                 + " is right";
         return false;
     }
 
     out.port = out.https ? 443 : 80;
 
-    if (text.find('#') != text.npos || text.find('?') != text.npos) {
+    if (form == Form::resource) {
+        if (text.find('#') != text.npos) {
+            error = "has a fragment, which is never sent";
+            return false;
+        }
+
+        if (!take_query(text, out, error)) {
+            return false;
+        }
+
+    } else if (text.find('#') != text.npos || text.find('?') != text.npos) {
         error = "has a query or a fragment: it ends with the path that the "
                 "service's own paths are appended to";
         return false;
     }
 
-    if (text.substr(0, 5) == "unix:") {
+    if (form == Form::service && text.substr(0, 5) == "unix:") {
         if (out.https) {
             error = "asks for TLS on a unix socket: "
                     "\"http://unix:/path/of/socket:[/base]\" is right";
@@ -336,7 +384,15 @@ bool parse(std::string_view text, ServiceUrl &out, std::string &error)
     }
 
     return parse_authority(authority, out, error)
-           && parse_base(text.substr(authority.size()), out, error);
+           && parse_base(text.substr(authority.size()), form, out, error);
+}
+
+bool is_onion(std::string_view host) noexcept
+{
+    constexpr std::string_view suffix = ".onion";
+
+    return host.size() > suffix.size()
+           && host.substr(host.size() - suffix.size()) == suffix;
 }
 
 }  // namespace
@@ -351,6 +407,7 @@ std::string ServiceUrl::join(std::string_view path) const
     out += std::to_string(port);
     out += base;
     out += path;
+    out += query;
     return out;
 }
 
@@ -359,8 +416,45 @@ bool parse_service_url(std::string_view text, ServiceUrl &out,
 {
     ServiceUrl url;
 
-    if (!parse(text, url, error)) {
+    if (!parse(text, Form::service, url, error)) {
         return false;
+    }
+
+    out = std::move(url);
+    return true;
+}
+
+bool parse_resource_url(std::string_view text, ServiceUrl &out,
+    std::string &error)
+{
+    ServiceUrl url;
+
+    if (!parse(text, Form::resource, url, error)) {
+        return false;
+    }
+
+    out = std::move(url);
+    return true;
+}
+
+bool parse_callback_url(std::string_view text, const ServiceUrl &from,
+    ServiceUrl &out, std::string &error)
+{
+    ServiceUrl url;
+
+    if (!parse(text, Form::resource, url, error)) {
+        return false;
+    }
+
+    if (!url.https && from.https && !is_onion(url.host)) {
+        error = "is not https, as the service itself is";
+        return false;
+    }
+
+    if (url.https == from.https && url.host == from.host
+        && url.port == from.port)
+    {
+        url.unix_socket = from.unix_socket;
     }
 
     out = std::move(url);

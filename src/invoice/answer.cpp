@@ -1,5 +1,6 @@
 #include "invoice/answer.h"
 
+#include "l402/encoding.h"
 #include "l402/utf8.h"
 
 #include <algorithm>
@@ -155,6 +156,32 @@ const std::string *find_text(const nlohmann::json &object, const char *name)
     auto &text = member->get_ref<const std::string &>();
 
     return text.empty() ? nullptr : &text;
+}
+
+ProtocolStep offered(const nlohmann::json &body, const char *invoice,
+    const char *hash)
+{
+    const std::string *text = find_text(body, invoice);
+    const std::string *digits = find_text(body, hash);
+
+    if (!text || !digits) {
+        return failed(std::string("answered with no ")
+                      + (text ? hash : invoice));
+    }
+
+    ProtocolStep step;
+
+    if (digits->size() != 2 * step.offer.payment_hash.size()
+        || !hex_decode(*digits, step.offer.payment_hash.data()))
+    {
+        return failed(std::string("answered with a ") + hash
+                      + " that is not 32 bytes of hex");
+    }
+
+    step.kind = ProtocolStep::Kind::done;
+    step.offer.names_hash = true;
+    step.offer.bolt11 = *text;
+    return step;
 }
 
 std::string quote(std::string_view words, std::string_view credential)

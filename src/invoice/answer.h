@@ -23,6 +23,11 @@ bool parse_answer(std::string_view body, nlohmann::json &out,
 // The member's text; null where it is missing, empty or no string.
 const std::string *find_text(const nlohmann::json &object, const char *name);
 
+// The offer in an answer that has the invoice and the payment hash, in hex, in
+// the members of these names; a failed step where it has not.
+ProtocolStep offered(const nlohmann::json &body, const char *invoice,
+    const char *hash);
+
 // "answered 500: its message". The message is quote()d.
 std::string status_error(long status, const std::string *message,
     std::string_view credential);

@@ -44,6 +44,15 @@ bool check_offer(const OfferedInvoice &offer, const InvoiceRequest &request,
         return false;
     }
 
+    // Where it has none, the service has spared itself the hash (LUD-06 has
+    // not asked for it since 2023).
+    if (offer.has_description_hash && invoice.has_description_hash
+        && offer.description_hash != invoice.description_hash)
+    {
+        error = "description hash is not that of what the service described";
+        return false;
+    }
+
     int64_t expires_at = invoice.expires_at();
 
     if (expires_at <= now) {

@@ -14,6 +14,9 @@ public:
           deadline_(client.transport_.milliseconds()
                     + client.service_.timeout)
     {
+        uint64_t unit = service().protocol->unit_msat;
+
+        request_.amount_msat += (unit - request_.amount_msat % unit) % unit;
         client_.in_flight_++;
     }
 
@@ -28,6 +31,7 @@ private:
     const InvoiceService &service() const { return client_.service_; }
 
     void send(const HttpCall &call);
+    void send_callback(const HttpCall &call);
     void take(ProtocolStep step);
     void fail(std::string_view error);
 
@@ -37,6 +41,7 @@ private:
     uint64_t                        deadline_;
     size_t                          endpoint_ = 0;
     uint64_t                        endpoint_deadline_ = 0;
+    Endpoint                        callback_;
     std::unique_ptr<InvoiceAttempt> attempt_;
     std::unique_ptr<HttpExchange>   exchange_;
 };
@@ -57,8 +62,31 @@ void Pending::send(const HttpCall &call)
 {
     uint64_t now = client_.transport_.milliseconds();
 
-    exchange_ = client_.transport_.send(service().endpoints[endpoint_], call,
+    exchange_ = client_.transport_.send(
+        call.url.empty() ? service().endpoints[endpoint_] : callback_, call,
         endpoint_deadline_ > now ? endpoint_deadline_ - now : 1, *this);
+}
+
+// To a place that the service named. What a peer must show stays the same.
+void Pending::send_callback(const HttpCall &call)
+{
+    const Endpoint &from = service().endpoints[endpoint_];
+    Endpoint to = from;
+    std::string error;
+
+    if (!parse_callback_url(call.url, from.url, to.url, error)) {
+        fail("named a url that " + error);
+        return;
+    }
+
+    if (to.url.host != from.url.host || to.url.port != from.url.port) {
+        to.addresses.clear();
+    }
+
+    // It may be what the exchange before was sent to.
+    exchange_.reset();
+    callback_ = std::move(to);
+    send(call);
 }
 
 // The waiter may destroy this object: nothing may be touched after it is told.
@@ -82,7 +110,13 @@ void Pending::take(ProtocolStep step)
     switch (step.kind) {
 
     case ProtocolStep::Kind::send:
-        send(step.call);
+        if (step.call.url.empty()) {
+            send(step.call);
+
+        } else {
+            send_callback(step.call);
+        }
+
         return;
 
     case ProtocolStep::Kind::failed:

@@ -6,6 +6,12 @@ namespace {
 
 constexpr const Protocol *protocols[] = {
     &lnd_protocol,
+    &cln_protocol,
+    &eclair_protocol,
+    &phoenixd_protocol,
+    &lnbits_protocol,
+    &btcpay_protocol,
+    &lnurl_protocol,
 };
 
 }  // namespace

@@ -132,6 +132,8 @@ ngx_int_t Parked::challenge(const l402::Invoice &invoice)
     l402::Challenge challenge;
     l402::Hash token_id;
 
+    // A service that sells whole sats has rounded it up.
+    ctx_->price_msat = invoice.amount_msat;
     ngx_http_l402_fill_terms(r_, ctx_, lcf_, terms);
 
     if (terms.valid_until) {

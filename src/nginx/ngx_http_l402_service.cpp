@@ -8,9 +8,15 @@
 
 namespace {
 
+struct Url {
+    ngx_str_t              text;
+    ngx_http_l402_place_t  place;
+};
+
 struct Block {
     ngx_http_l402_service_t  *service;
     std::vector<std::string>  seen;
+    std::vector<Url>          urls;
     std::string               credential;
     ngx_str_t                 credential_file{};
     ngx_http_l402_place_t     credential_place{};
@@ -25,6 +31,17 @@ char *error(ngx_conf_t *cf, const char *format, Args... args)
 {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, format, args...);
     return failed;
+}
+
+bool is_set(const Block &block, std::string_view name)
+{
+    for (const std::string &seen : block.seen) {
+        if (seen == name) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 char *set_protocol(ngx_conf_t *cf, Block &block, ngx_str_t *value)
@@ -43,7 +60,7 @@ char *set_protocol(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 
 // Names are looked up once, while the configuration is read, as nginx does
 // with its upstreams; one that cannot be found now does not stop nginx.
-void resolve(ngx_conf_t *cf, l402::Endpoint &endpoint, ngx_str_t *value)
+void resolve(ngx_conf_t *cf, l402::Endpoint &endpoint, const Url &url)
 {
     addrinfo hints{}, *list = nullptr;
 
@@ -59,10 +76,10 @@ void resolve(ngx_conf_t *cf, l402::Endpoint &endpoint, ngx_str_t *value)
     }
 
     if (rc != 0) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+        ngx_http_l402_log_at(cf, NGX_LOG_WARN, url.place,
             "l402_invoice_service: the host of \"%V\" cannot be found now "
             "(%s); it is looked up anew for each invoice until a reload",
-            value, gai_strerror(rc));
+            &url.text, gai_strerror(rc));
         return;
     }
 
@@ -95,25 +112,39 @@ std::string without_user(std::string_view url)
     return shown;
 }
 
+// What it may say depends on the protocol, which may stand further down.
 char *set_url(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
+    Url url{*value, {}};
+
+    ngx_http_l402_set_place(cf, &url.place);
+    block.urls.push_back(url);
+    return NGX_CONF_OK;
+}
+
+char *add_endpoint(ngx_conf_t *cf, Block &block, const Url &url)
+{
+    l402::InvoiceService &service = block.service->service;
+    std::string_view text = ngx_http_l402_view(url.text);
     l402::Endpoint endpoint;
     std::string what;
 
-    if (!l402::parse_service_url(ngx_http_l402_view(*value), endpoint.url,
-            what))
-    {
-        std::string shown = without_user(ngx_http_l402_view(*value));
+    if (!service.protocol->read_url(text, endpoint.url, what)) {
+        std::string shown = without_user(text);
 
-        return error(cf, "invalid value \"%s\" in \"url\" of "
-            "l402_invoice_service: %s", shown.c_str(), what.c_str());
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, url.place,
+            "invalid value \"%s\" in \"url\" of l402_invoice_service: %s",
+            shown.c_str(), what.c_str());
+        return failed;
     }
 
     if (endpoint.url.unix_socket.empty() && !endpoint.url.host_is_address) {
-        resolve(cf, endpoint, value);
+        resolve(cf, endpoint, url);
     }
 
-    block.service->service.endpoints.push_back(std::move(endpoint));
+    endpoint.ca_pem = block.ca_pem;
+    endpoint.verify = block.verify;
+    service.endpoints.push_back(std::move(endpoint));
     return NGX_CONF_OK;
 }
 
@@ -306,14 +337,10 @@ char *read_word(ngx_conf_t *cf, Block &block)
                 "l402_invoice_service, it takes one", &args[0]);
         }
 
-        if (!word.several) {
-            for (const std::string &seen : block.seen) {
-                if (seen == name) {
-                    return error(cf, "\"%V\" is duplicate in "
-                        "l402_invoice_service \"%V\"", &args[0],
-                        &block.service->name);
-                }
-            }
+        if (!word.several && is_set(block, name)) {
+            return error(cf, "\"%V\" is duplicate in "
+                "l402_invoice_service \"%V\"", &args[0],
+                &block.service->name);
         }
 
         block.seen.emplace_back(name);
@@ -331,6 +358,45 @@ char *word_handler(ngx_conf_t *cf, ngx_command_t *, void *conf)
     });
 }
 
+char *check_credential(ngx_conf_t *cf, Block &block)
+{
+    l402::InvoiceService &service = block.service->service;
+    l402::CredentialUse use = service.protocol->credential_use;
+
+    if (block.credential_file.data == nullptr) {
+        if (use != l402::CredentialUse::required) {
+            return NGX_CONF_OK;
+        }
+
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, block.service->place,
+            "l402_invoice_service \"%V\" has no \"credential_file\", which "
+            "protocol \"%s\" needs", &block.service->name,
+            service.protocol->name);
+        return failed;
+    }
+
+    if (use == l402::CredentialUse::none) {
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, block.credential_place,
+            "\"credential_file\" in l402_invoice_service \"%V\" has no use: "
+            "protocol \"%s\" sends no credential", &block.service->name,
+            service.protocol->name);
+        return failed;
+    }
+
+    std::string what;
+    bool good = service.protocol->read_credential(block.credential,
+        service.credential, what);
+
+    if (!good) {
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, block.credential_place,
+            "credential_file: \"%V\" %s", &block.credential_file,
+            what.c_str());
+        return failed;
+    }
+
+    return NGX_CONF_OK;
+}
+
 char *finish(ngx_conf_t *cf, Block &block)
 {
     l402::InvoiceService &service = block.service->service;
@@ -342,31 +408,29 @@ char *finish(ngx_conf_t *cf, Block &block)
         return failed;
     }
 
-    if (service.endpoints.empty()) {
+    if (block.urls.empty()) {
         ngx_http_l402_log_at(cf, NGX_LOG_EMERG, block.service->place,
             "l402_invoice_service \"%V\" has no \"url\", such as "
             "\"url https://127.0.0.1:8080\"", &block.service->name);
         return failed;
     }
 
-    if (block.credential_file.data) {
-        std::string what;
-        bool good = service.protocol->read_credential(block.credential,
-            service.credential, what);
+    char *rv = check_credential(cf, block);
 
-        l402::wipe(block.credential.data(), block.credential.size());
+    l402::wipe(block.credential.data(), block.credential.size());
 
-        if (!good) {
-            ngx_http_l402_log_at(cf, NGX_LOG_EMERG, block.credential_place,
-                "credential_file: \"%V\" %s", &block.credential_file,
-                what.c_str());
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    for (const Url &url : block.urls) {
+        if (add_endpoint(cf, block, url) != NGX_CONF_OK) {
             return failed;
         }
     }
 
-    for (l402::Endpoint &endpoint : service.endpoints) {
-        endpoint.ca_pem = block.ca_pem;
-        endpoint.verify = block.verify;
+    if (!is_set(block, "invoice_expiry")) {
+        service.invoice_expiry = service.protocol->default_expiry;
     }
 
     return NGX_CONF_OK;

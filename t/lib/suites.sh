@@ -61,6 +61,9 @@ suite_nginx() {
 }
 
 suite_e2e() {
+    case ${only:-lnbits} in
+        *lnbits*) need_lnbits || { count 0 1; return; } ;;
+    esac
     node_tests 't/e2e/*.test.mjs'
 }
 

@@ -225,6 +225,118 @@ void user_information_is_refused_and_not_repeated(void **)
     }
 }
 
+// ---- resources ----
+
+std::string resource(const std::string &text)
+{
+    ServiceUrl url;
+    std::string error;
+
+    if (!parse_resource_url(text, url, error)) {
+        fail_msg("%s %s", text.c_str(), error.c_str());
+    }
+
+    return url.join("");
+}
+
+void a_resource_is_called_to_the_byte(void **)
+{
+    struct { const char *text, *called; } cases[] = {
+        {"https://h.example", "https://h.example:443"},
+        {"https://h.example/a/", "https://h.example:443/a/"},
+        {"https://h.example/a//?b=/?c&%20", "https://h.example:443/a//?b=/?c&%20"},
+        {"https://h.example?a", "https://h.example:443?a"},
+        {"http://[::1]:81/?", "http://[::1]:81/?"},
+    };
+
+    for (const auto &c : cases) {
+        assert_string_equal(resource(c.text).c_str(), c.called);
+    }
+}
+
+void what_is_no_resource_is_refused(void **)
+{
+    struct { const char *text, *word; } cases[] = {
+        {"http://unix:/run/a.sock:/b", "port"},
+        {"https://a/b#c", "fragment"}, {"https://a/?#", "fragment"},
+        {"https://a:b@h/", "user information"},
+        {"https://h/\r\nX: y", "control character"},
+        {"https://h/../b", "\"..\""}, {"https://h/?a=\"", "query"},
+        {"https://h/?a=%4", "query"}, {"https://h/\xc3\xa4", "path"},
+        {"file:///etc/passwd", "scheme"}, {"//h/a", "scheme"},
+        {"", "scheme"}, {"https://?a", "has no host"},
+    };
+
+    for (const auto &c : cases) {
+        ServiceUrl url;
+        std::string error;
+
+        url.host = "untouched";
+
+        if (parse_resource_url(c.text, url, error)) {
+            fail_msg("%s was accepted", c.text);
+        }
+
+        if (error.find(c.word) == error.npos) {
+            fail_msg("%s: \"%s\" says nothing of \"%s\"", c.text,
+                error.c_str(), c.word);
+        }
+
+        assert_string_equal(url.host.c_str(), "untouched");
+    }
+}
+
+void a_callback_is_no_less_safe_than_the_service(void **)
+{
+    struct { const char *from, *callback; bool allowed; } cases[] = {
+        {"https://a", "https://b/c", true},
+        {"https://a", "http://a/c", false},
+        {"https://a", "http://b/c", false},
+        {"https://a", "http://127.0.0.1/c", false},
+        {"https://a", "http://b.onion/c", true},
+        {"https://a", "http://b.ONION:81/c", true},
+        {"https://a", "http://b.onion.example/c", false},
+        {"https://a", "http://bonion/c", false},
+        {"http://a", "http://b/c", true},
+        {"http://a", "https://b/c", true},
+        {"http://unix:/a:", "http://b/c", true},
+        {"http://a", "http://unix:/a:/c", false},
+        {"http://a", "ftp://b/c", false},
+        {"http://a", "/c", false},
+    };
+
+    for (const auto &c : cases) {
+        ServiceUrl out;
+        std::string error;
+
+        if (parse_callback_url(c.callback, parsed(c.from), out, error)
+            != c.allowed)
+        {
+            fail_msg("%s from %s: %s", c.callback, c.from, error.c_str());
+        }
+    }
+}
+
+void a_callback_at_the_same_place_is_reached_in_the_same_way(void **)
+{
+    struct { const char *callback, *socket; } cases[] = {
+        {"http://localhost/c", "/run/a.sock"},
+        {"http://localhost:80/c?d", "/run/a.sock"},
+        {"http://localhost:81/c", ""},
+        {"https://localhost/c", ""},
+        {"http://127.0.0.1/c", ""},
+    };
+
+    for (const auto &c : cases) {
+        ServiceUrl out;
+        std::string error;
+
+        assert_true(parse_callback_url(c.callback,
+            parsed("http://unix:/run/a.sock:"), out, error));
+        assert_string_equal(out.unix_socket.c_str(), c.socket);
+    }
+}
+
 }  // namespace
 
 int main()
@@ -239,6 +351,11 @@ int main()
         cmocka_unit_test(what_cannot_be_part_of_a_base_is_refused),
         cmocka_unit_test(bad_unix_sockets_are_refused),
         cmocka_unit_test(user_information_is_refused_and_not_repeated),
+        cmocka_unit_test(a_resource_is_called_to_the_byte),
+        cmocka_unit_test(what_is_no_resource_is_refused),
+        cmocka_unit_test(a_callback_is_no_less_safe_than_the_service),
+        cmocka_unit_test(
+            a_callback_at_the_same_place_is_reached_in_the_same_way),
     };
 
     return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -117,15 +117,18 @@ function amount_text(msat) {
 const features = [16, 8, 0];
 
 // `prefix` is bcrt, bc, ...; `msat` a BigInt, 0n for no amount; `time` and
-// `expiry` are seconds. Returns the text and the payment hash.
-export function invoice({ prefix, msat, time, expiry, memo }) {
+// `expiry` are seconds; a `description_hash` stands in the memo's place.
+// Returns the text and the payment hash.
+export function invoice({ prefix, msat, time, expiry, memo,
+                          description_hash }) {
     const hash = sha256(randomBytes(32));
     const human = 'ln' + prefix + amount_text(msat);
     const words = [
         ...number_words(time, 7),
         ...field('p', to_words(hash)),
         ...field('s', to_words(randomBytes(32))),
-        ...field('d', to_words(Buffer.from(memo))),
+        ...description_hash ? field('h', to_words(description_hash))
+            : field('d', to_words(Buffer.from(memo))),
         ...field('x', number_words(expiry)),
         ...field('c', number_words(144)),
         ...field('9', features),

@@ -40,6 +40,18 @@ function integer(value, name) {
     throw new Refusal(3, `invalid value for ${name}: ${value}`);
 }
 
+// protobuf's JSON has bytes in base64.
+function bytes(value, name) {
+    if (value === undefined || value === null) {
+        return Buffer.alloc(0);
+    }
+    if (typeof value === 'string'
+        && /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,3}={0,2})?$/.test(value)) {
+        return Buffer.from(value, 'base64');
+    }
+    throw new Refusal(3, `invalid value for ${name}: ${value}`);
+}
+
 export class Rest {
     #network;
     #macaroon;
@@ -117,8 +129,15 @@ export class Rest {
         let msat = integer(wanted.value_msat, 'value_msat');
         const expiry = integer(wanted.expiry, 'expiry') || default_expiry;
 
+        const description_hash =
+            bytes(wanted.description_hash, 'description_hash');
+
         if (typeof memo !== 'string' || Buffer.byteLength(memo) > 639) {
             throw new Refusal(2, 'memo too large');
+        }
+        if (![0, 32].includes(description_hash.length)) {
+            throw new Refusal(2, 'description hash is '
+                + `${description_hash.length} bytes, must be 32`);
         }
         if (value !== 0n && msat !== 0n) {
             throw new Refusal(2, 'the sat and msat arguments are mutually '
@@ -133,14 +152,18 @@ export class Rest {
             throw new Refusal(2, `expiry of ${expiry} seconds out of range`);
         }
 
-        return this.#add(memo, msat, expiry);
+        return this.#add({ memo, description_hash }, msat, expiry);
     }
 
-    #add(memo, msat, expiry) {
+    #add({ memo, description_hash }, msat, expiry) {
         this.#network.keep_time();
 
-        const description = ldk.Bolt11InvoiceDescription.constructor_direct(
-            ldk.Description.constructor_new(memo).res);
+        // Where there is a hash, lnd writes that and keeps the memo.
+        const description = description_hash.length > 0
+            ? ldk.Bolt11InvoiceDescription.constructor_hash(
+                ldk.Sha256.constructor_from_bytes(description_hash))
+            : ldk.Bolt11InvoiceDescription.constructor_direct(
+                ldk.Description.constructor_new(memo).res);
         const created = this.#network.payee.channels.create_bolt11_invoice(
             msat > 0n ? ldk.Option_u64Z.constructor_some(msat)
                       : ldk.Option_u64Z.constructor_none(),
@@ -156,6 +179,7 @@ export class Rest {
         const hash = Buffer.from(invoice.payment_hash());
         const kept = {
             memo,
+            description_hash: description_hash.toString('base64'),
             r_hash: hash.toString('base64'),
             value: String(msat / 1000n),
             value_msat: String(msat),

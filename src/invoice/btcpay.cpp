@@ -1,0 +1,117 @@
+// BTCPay Server's Greenfield API: POST .../lightning/BTC/invoices, below the
+// store that `url` names. Amounts are msat in text.
+#include "invoice/answer.h"
+#include "invoice/protocols.h"
+#include "invoice/secret.h"
+
+namespace l402 {
+
+namespace {
+
+constexpr size_t max_memo = 639;  // bytes: what a BOLT 11 field holds
+
+class BtcpayAttempt : public InvoiceAttempt {
+public:
+    BtcpayAttempt(const std::string &key, const InvoiceRequest &request)
+        : key_(key), request_(request)
+    {
+    }
+
+    ProtocolStep start() override;
+    ProtocolStep answered(const HttpAnswer &answer) override;
+
+private:
+    std::string    key_;
+    InvoiceRequest request_;
+};
+
+ProtocolStep BtcpayAttempt::start()
+{
+    nlohmann::json body;
+    ProtocolStep step;
+
+    body["amount"] = std::to_string(request_.amount_msat);
+    body["description"] = valid_utf8(request_.memo, max_memo);
+    body["expiry"] = request_.expiry;
+
+    step.kind = ProtocolStep::Kind::send;
+    step.call.method = "POST";
+    step.call.path = "/invoices";
+    step.call.content_type = "application/json";
+    step.call.body = body.dump();
+    step.call.headers.emplace_back("Authorization", "token " + key_);
+    return step;
+}
+
+// An object, or a list of them where the request itself was wrong.
+const std::string *find_message(const nlohmann::json &body)
+{
+    const nlohmann::json &problem =
+        body.is_array() && !body.empty() ? body.front() : body;
+
+    return problem.is_object() ? find_text(problem, "message") : nullptr;
+}
+
+ProtocolStep BtcpayAttempt::answered(const HttpAnswer &answer)
+{
+    nlohmann::json body;
+    std::string error;
+    bool is_object = parse_answer(answer.body, body, error);
+
+    if (answer.status != 200) {
+        return failed(status_error(answer.status, find_message(body), key_));
+    }
+
+    return is_object ? offered(body, "BOLT11", "paymentHash") : failed(error);
+}
+
+bool read_credential(std::string_view file, std::string &credential,
+    std::string &error)
+{
+    return read_secret(file, "the API key alone", credential, error);
+}
+
+// /api/v1/stores/<id>/lightning/BTC; a server's own node is there too, at
+// /api/v1/server/lightning/BTC.
+bool names_node(std::string_view base)
+{
+    constexpr std::string_view api = "/api/v1/", node = "/lightning/";
+    size_t begin = base.find(api), at = base.rfind(node);
+
+    return begin != base.npos && at != base.npos
+           && at + 1 > begin + api.size()
+           && base.find('/', at + node.size()) == base.npos;
+}
+
+bool read_url(std::string_view text, ServiceUrl &out, std::string &error)
+{
+    ServiceUrl url;
+
+    if (!parse_service_url(text, url, error)) {
+        return false;
+    }
+
+    if (!names_node(url.base)) {
+        error = "names no store's Lightning node: \"https://host/api/v1/"
+                "stores/<store id>/lightning/BTC\" is right";
+        return false;
+    }
+
+    out = std::move(url);
+    return true;
+}
+
+std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
+    const InvoiceRequest &request)
+{
+    return std::make_unique<BtcpayAttempt>(credential, request);
+}
+
+}  // namespace
+
+const Protocol btcpay_protocol = {
+    "btcpay", read_credential, attempt, 1, CredentialUse::required, 600,
+    read_url,
+};
+
+}  // namespace l402

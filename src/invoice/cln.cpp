@@ -1,0 +1,127 @@
+// Core Lightning's REST plugin, clnrest: POST /v1/invoice is the RPC command
+// of that name. Its success is 201.
+#include "invoice/answer.h"
+#include "invoice/protocols.h"
+#include "invoice/secret.h"
+
+#include "l402/encoding.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+
+namespace l402 {
+
+namespace {
+
+constexpr size_t max_memo = 639;  // bytes: lightningd refuses more
+
+// lightningd keeps each label for ever and takes none twice, from whichever
+// worker or host it comes.
+std::string new_label()
+{
+    uint8_t bytes[16];
+
+    randombytes_buf(bytes, sizeof(bytes));
+    return "l402-" + to_hex(bytes, sizeof(bytes));
+}
+
+// lightningd refuses a description that JSON can only write with \u.
+std::string description(std::string_view memo)
+{
+    std::string text = valid_utf8(memo, max_memo);
+
+    std::replace_if(text.begin(), text.end(),
+        [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+    return text;
+}
+
+class ClnAttempt : public InvoiceAttempt {
+public:
+    ClnAttempt(const std::string &rune, const InvoiceRequest &request)
+        : rune_(rune), request_(request)
+    {
+    }
+
+    ProtocolStep start() override;
+    ProtocolStep answered(const HttpAnswer &answer) override;
+
+private:
+    std::string    rune_;
+    InvoiceRequest request_;
+};
+
+ProtocolStep ClnAttempt::start()
+{
+    nlohmann::json body;
+    ProtocolStep step;
+
+    body["amount_msat"] = request_.amount_msat;
+    body["label"] = new_label();
+    body["description"] = description(request_.memo);
+    body["expiry"] = request_.expiry;
+
+    step.kind = ProtocolStep::Kind::send;
+    step.call.method = "POST";
+    step.call.path = "/v1/invoice";
+    step.call.content_type = "application/json";
+    step.call.body = body.dump();
+
+    if (!rune_.empty()) {
+        step.call.headers.emplace_back("Rune", rune_);
+    }
+
+    return step;
+}
+
+ProtocolStep ClnAttempt::answered(const HttpAnswer &answer)
+{
+    nlohmann::json body;
+    std::string error;
+    bool is_object = parse_answer(answer.body, body, error);
+
+    if (answer.status != 201) {
+        return failed(status_error(answer.status,
+            is_object ? find_text(body, "message") : nullptr, rune_));
+    }
+
+    return is_object ? offered(body, "bolt11", "payment_hash")
+                     : failed(error);
+}
+
+bool is_rune_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '=';
+}
+
+bool read_credential(std::string_view file, std::string &credential,
+    std::string &error)
+{
+    constexpr const char *what = "the rune alone, as createrune prints it";
+    std::string rune;
+
+    if (!read_secret(file, what, rune, error)) {
+        return false;
+    }
+
+    if (!std::all_of(rune.begin(), rune.end(), is_rune_letter)) {
+        error = std::string("is no rune: ") + what + ", is right";
+        return false;
+    }
+
+    credential = std::move(rune);
+    return true;
+}
+
+std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
+    const InvoiceRequest &request)
+{
+    return std::make_unique<ClnAttempt>(credential, request);
+}
+
+}  // namespace
+
+const Protocol cln_protocol = {"cln", read_credential, attempt};
+
+}  // namespace l402

@@ -1,0 +1,106 @@
+// LNbits' API: POST /api/v1/payments with a wallet's invoice key, which can
+// make and read invoices only. Amounts are whole sats. Its success is 201.
+#include "invoice/answer.h"
+#include "invoice/protocols.h"
+#include "invoice/secret.h"
+
+namespace l402 {
+
+namespace {
+
+constexpr uint64_t msat_per_sat = 1000;
+constexpr size_t max_memo = 639;  // bytes: what a BOLT 11 field holds
+
+class LnbitsAttempt : public InvoiceAttempt {
+public:
+    LnbitsAttempt(const std::string &key, const InvoiceRequest &request)
+        : key_(key), request_(request)
+    {
+    }
+
+    ProtocolStep start() override;
+    ProtocolStep answered(const HttpAnswer &answer) override;
+
+private:
+    std::string    key_;
+    InvoiceRequest request_;
+};
+
+ProtocolStep LnbitsAttempt::start()
+{
+    nlohmann::json body;
+    ProtocolStep step;
+
+    body["out"] = false;
+    body["unit"] = "sat";
+    body["amount"] = request_.amount_msat / msat_per_sat;
+    body["memo"] = valid_utf8(request_.memo, max_memo);
+    body["expiry"] = request_.expiry;
+
+    step.kind = ProtocolStep::Kind::send;
+    step.call.method = "POST";
+    step.call.path = "/api/v1/payments";
+    step.call.content_type = "application/json";
+    step.call.body = body.dump();
+    step.call.headers.emplace_back("X-Api-Key", key_);
+    return step;
+}
+
+// Text, or a list where the request itself was wrong.
+const std::string *find_detail(const nlohmann::json &body)
+{
+    auto detail = body.find("detail");
+
+    if (detail == body.end() || !detail->is_array() || detail->empty()
+        || !detail->front().is_object())
+    {
+        return find_text(body, "detail");
+    }
+
+    return find_text(detail->front(), "msg");
+}
+
+ProtocolStep LnbitsAttempt::answered(const HttpAnswer &answer)
+{
+    nlohmann::json body;
+    std::string error;
+    bool is_object = parse_answer(answer.body, body, error);
+
+    if (answer.status != 201) {
+        return failed(status_error(answer.status,
+            is_object ? find_detail(body) : nullptr, key_));
+    }
+
+    if (!is_object) {
+        return failed(error);
+    }
+
+    // "payment_request" alone before 1.0, "bolt11" since then; where both
+    // stand there, the former may be a bill in another currency.
+    bool is_old = body.find("bolt11") == body.end()
+                  && find_text(body, "payment_request");
+
+    return offered(body, is_old ? "payment_request" : "bolt11",
+        "payment_hash");
+}
+
+bool read_credential(std::string_view file, std::string &credential,
+    std::string &error)
+{
+    return read_secret(file, "the wallet's invoice key alone", credential,
+        error);
+}
+
+std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
+    const InvoiceRequest &request)
+{
+    return std::make_unique<LnbitsAttempt>(credential, request);
+}
+
+}  // namespace
+
+const Protocol lnbits_protocol = {
+    "lnbits", read_credential, attempt, msat_per_sat, CredentialUse::required,
+};
+
+}  // namespace l402

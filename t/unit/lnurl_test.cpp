@@ -1,0 +1,527 @@
+// The LNURL documents: LUD-01 (encoding), LUD-06 (payRequest), LUD-12
+// (comments), LUD-16 (addresses), as of January 2024; that an invoice need not
+// commit to the metadata any more is of LUD-06 since its change no. 234.
+#include "l402/encoding.h"
+#include "l402/invoice.h"
+#include "l402/sha256.h"
+
+#include "cmocka_cpp.h"
+#include "make_bolt11.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+#include <set>
+
+using namespace l402;
+using Kind = ProtocolStep::Kind;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char *metadata = R"([["text/plain", "lorem ipsum blah blah"]])";
+
+InvoiceRequest request(const std::string &memo = "weather")
+{
+    InvoiceRequest out;
+
+    out.amount_msat = 10000;
+    out.memo = memo;
+    out.expiry = 86400;
+    return out;
+}
+
+const Protocol &lnurl()
+{
+    const Protocol *protocol = find_protocol("lnurl");
+
+    assert_non_null(protocol);
+    return *protocol;
+}
+
+json offered()
+{
+    return {
+        {"callback", "https://service.example/cb"},
+        {"maxSendable", 100000000}, {"minSendable", 1000},
+        {"metadata", metadata}, {"tag", "payRequest"},
+    };
+}
+
+// An attempt whose first answer is this.
+ProtocolStep asked(const json &body, const std::string &memo = "weather",
+    long status = 200)
+{
+    std::string text = body.dump();
+
+    return lnurl().attempt("", request(memo))->answered({status, text});
+}
+
+// One that has got so far as to call back.
+ProtocolStep called_back(long status, const std::string &body)
+{
+    auto attempt = lnurl().attempt("", request());
+    std::string text = offered().dump();
+
+    assert_true(attempt->start().kind == Kind::send);
+    assert_true(attempt->answered({200, text}).kind == Kind::send);
+    return attempt->answered({status, body});
+}
+
+void assert_fails(const ProtocolStep &step, const std::string &error)
+{
+    assert_true(step.kind == Kind::failed);
+    assert_string_equal(step.error.c_str(), error.c_str());
+}
+
+// ---- the first call ----
+
+void the_service_is_asked_what_it_sells(void **)
+{
+    ProtocolStep step = lnurl().attempt("", request())->start();
+
+    assert_true(step.kind == Kind::send);
+    assert_string_equal(step.call.method.c_str(), "GET");
+    assert_string_equal(step.call.path.c_str(), "");
+    assert_string_equal(step.call.url.c_str(), "");
+    assert_string_equal(step.call.content_type.c_str(), "");
+    assert_int_equal(step.call.headers.size(), 0);
+}
+
+void what_it_is_needs_no_credential(void **)
+{
+    assert_true(lnurl().credential_use == CredentialUse::none);
+    assert_int_equal(lnurl().unit_msat, 1000);
+    assert_int_equal(lnurl().default_expiry, 86400);
+}
+
+// ---- the callback ----
+
+std::string without_nonce(const std::string &url)
+{
+    size_t at = url.find("&nonce=");
+
+    assert_true(at != url.npos);
+    assert_true(url.find_first_not_of("0123456789abcdef", at + 7)
+                == (at + 23 == url.size() ? url.npos : at + 23));
+    return url.substr(0, at) + url.substr(at + 23);
+}
+
+void the_callback_is_asked_for_the_amount(void **)
+{
+    ProtocolStep step = asked(offered());
+
+    assert_true(step.kind == Kind::send);
+    assert_string_equal(step.call.method.c_str(), "GET");
+    assert_int_equal(step.call.headers.size(), 0);
+    assert_string_equal(without_nonce(step.call.url).c_str(),
+        "https://service.example/cb?amount=10000");
+}
+
+void a_callback_may_have_a_query(void **)
+{
+    struct { const char *callback, *called; } cases[] = {
+        {"https://h.example/cb?id=1", "https://h.example/cb?id=1&amount=10000"},
+        {"https://h.example/?a=%20&b", "https://h.example/?a=%20&b&amount=10000"},
+        {"https://h.example/?", "https://h.example/?&amount=10000"},
+        {"https://h.example", "https://h.example?amount=10000"},
+    };
+
+    for (const auto &c : cases) {
+        json body = offered();
+
+        body["callback"] = c.callback;
+        assert_string_equal(without_nonce(asked(body).call.url).c_str(),
+            c.called);
+    }
+}
+
+// A cache between would give two customers one invoice.
+void no_two_callbacks_are_the_same(void **)
+{
+    std::set<std::string> urls;
+
+    for (int i = 0; i < 1000; i++) {
+        urls.insert(asked(offered()).call.url);
+    }
+
+    assert_int_equal(urls.size(), 1000);
+}
+
+std::string comment(const json &allowed, const std::string &memo)
+{
+    json body = offered();
+
+    body["commentAllowed"] = allowed;
+
+    std::string url = without_nonce(asked(body, memo).call.url);
+    size_t at = url.find("&comment=");
+
+    return at == url.npos ? "(none)" : url.substr(at + 9);
+}
+
+void a_comment_goes_only_where_it_is_allowed(void **)
+{
+    assert_string_equal(comment(7, "weather").c_str(), "weather");
+    assert_string_equal(comment(3, "weather").c_str(), "wea");
+    assert_string_equal(comment(3, "a&b=c").c_str(), "a%26b");
+    assert_string_equal(comment(4, "\u00e4\u00e4\u00e4").c_str(),
+        "%C3%A4%C3%A4");
+    assert_string_equal(comment(255, "").c_str(), "(none)");
+    assert_int_equal(comment(1e18, std::string(5000, 'a')).size(), 639);
+
+    for (json none : {json(0), json(-1), json("7"), json(true), json(nullptr),
+             json(0.5)})
+    {
+        assert_string_equal(comment(none, "weather").c_str(), "(none)");
+    }
+
+    assert_true(asked(offered()).call.url.find("comment")
+                == std::string::npos);
+}
+
+void the_price_must_lie_between_the_bounds(void **)
+{
+    struct { json min, max; const char *error; } cases[] = {
+        {10000, 10000, ""},
+        {1, 18446744073709551615ULL, ""},
+        {1.0, 10000.0, ""},
+        {1, 1e300, ""},
+        {10001, 20000,
+            "takes 10001 to 20000 msat, the price is 10000"},
+        {1, 9999, "takes 1 to 9999 msat, the price is 10000"},
+        {20000, 1, "takes 20000 to 1 msat, the price is 10000"},
+        {10000, 0, "takes 10000 to 0 msat, the price is 10000"},
+        {"1", 10000, "answered with no minSendable"},
+        {1, "10000", "answered with no maxSendable"},
+        {nullptr, 10000, "answered with no minSendable"},
+        {-1, 10000, "answered with no minSendable"},
+        {1, -1e300, "answered with no maxSendable"},
+        {1, true, "answered with no maxSendable"},
+    };
+
+    for (const auto &c : cases) {
+        json body = offered();
+
+        body["minSendable"] = c.min;
+        body["maxSendable"] = c.max;
+
+        if (*c.error) {
+            assert_fails(asked(body), c.error);
+
+        } else {
+            assert_true(asked(body).kind == Kind::send);
+        }
+    }
+}
+
+void what_is_no_pay_request_fails(void **)
+{
+    struct { const char *name, *error; } cases[] = {
+        {"tag", "answered with no payRequest"},
+        {"callback", "answered with no callback"},
+        {"metadata", "answered with no metadata"},
+        {"minSendable", "answered with no minSendable"},
+        {"maxSendable", "answered with no maxSendable"},
+    };
+
+    for (const auto &c : cases) {
+        json body = offered();
+
+        body.erase(c.name);
+        assert_fails(asked(body), c.error);
+
+        for (json value : {json(nullptr), json(""), json(true),
+                 json::array({"x"}), json::object({{"x", "y"}})})
+        {
+            body[c.name] = value;
+            assert_fails(asked(body), c.error);
+        }
+    }
+
+    json withdraw = offered();
+
+    withdraw["tag"] = "withdrawRequest";
+    assert_fails(asked(withdraw), "answered with no payRequest");
+}
+
+// ---- the invoice ----
+
+void a_good_answer_is_an_offer(void **)
+{
+    ProtocolStep step = called_back(200, R"({"pr":"lnbc1","routes":[]})");
+    Hash expected;
+
+    sha256(metadata, expected.data());
+    assert_true(step.kind == Kind::done);
+    assert_string_equal(step.offer.bolt11.c_str(), "lnbc1");
+    assert_false(step.offer.names_hash);
+    assert_true(step.offer.has_description_hash);
+    assert_true(step.offer.description_hash == expected);
+}
+
+// The bytes of the text that the JSON stands for, whatever its escapes.
+void the_metadata_is_hashed_unescaped(void **)
+{
+    auto attempt = lnurl().attempt("", request());
+    std::string text = offered().dump();
+    size_t at = text.find("lorem");
+    Hash expected;
+
+    text.replace(at, 5, "l\\u00f6rem");
+    sha256("[[\"text/plain\", \"l\u00f6rem ipsum blah blah\"]]",
+        expected.data());
+    assert_true(attempt->answered({200, text}).kind == Kind::send);
+    assert_true(attempt->answered({200, R"({"pr":"lnbc1"})"})
+                    .offer.description_hash == expected);
+}
+
+void an_answer_without_an_invoice_fails(void **)
+{
+    for (const char *body : {"{}", "{\"pr\":\"\"}", "{\"pr\":null}",
+             "{\"pr\":7}", "{\"pr\":[\"lnbc1\"]}", "{\"PR\":\"lnbc1\"}"})
+    {
+        assert_fails(called_back(200, body), "answered with no pr");
+    }
+
+    // The service's description again.
+    assert_fails(called_back(200, offered().dump()), "answered with no pr");
+}
+
+void bodies_that_are_no_answer_fail(void **)
+{
+    struct { std::string body; const char *error; } cases[] = {
+        {"", "answered with an empty body"},
+        {"garbage", "answered with a body that is not JSON"},
+        {"{\"pr\":\"lnbc1\"", "answered with a body that is not JSON"},
+        {"[]", "answered with JSON that is no object"},
+        {"\"lnbc1\"", "answered with JSON that is no object"},
+        {std::string(65000, '['), "answered with JSON that is nested too "
+                                  "deeply"},
+        {"{\"pr\":\"lnbc1\"" + std::string(65536, ' ') + "}",
+            "answered with more than 65536 bytes"},
+    };
+
+    for (const auto &c : cases) {
+        assert_fails(lnurl().attempt("", request())
+                         ->answered({200, c.body}), c.error);
+        assert_fails(called_back(200, c.body), c.error);
+    }
+}
+
+// "status": "ERROR" comes with 200, and with others.
+void errors_are_told_in_the_services_words(void **)
+{
+    const char *error =
+        R"({"status":"ERROR","reason":"Amount too\n small","pr":"lnbc1"})";
+    json body = offered();
+
+    assert_fails(called_back(200, error),
+        "answered with an error: Amount too  small");
+    assert_fails(called_back(400, error), "answered 400: Amount too  small");
+    assert_fails(called_back(200, R"({"status":"ERROR"})"),
+        "answered with an error");
+    assert_fails(called_back(200, R"({"status":"ERROR","reason":7})"),
+        "answered with an error");
+
+    body["status"] = "ERROR";
+    body["reason"] = "Unable to find valid user wallet.";
+    assert_fails(asked(body),
+        "answered with an error: Unable to find valid user wallet.");
+
+    body["status"] = "OK";
+    assert_true(asked(body).kind == Kind::send);
+
+    for (long status : {0L, 201L, 204L, 302L, 404L, 429L, 500L}) {
+        std::string answered = "answered " + std::to_string(status);
+
+        assert_fails(asked(offered(), "", status), answered);
+        assert_fails(called_back(status, R"({"pr":"lnbc1"})"), answered);
+    }
+}
+
+// ---- what the invoice commits to ----
+
+bool passes(const OfferedInvoice &offer, std::string &error)
+{
+    InvoiceRequest wanted = request();
+    Invoice invoice;
+
+    wanted.amount_msat = 1000;
+    return check_offer(offer, wanted, Network::regtest, 1700000000, invoice,
+        error);
+}
+
+void an_invoice_for_another_description_is_refused(void **)
+{
+    l402_test::InvoiceMaker plain = l402_test::InvoiceMaker().usual();
+    ProtocolStep step = called_back(200, json({{"pr", plain.make()}}).dump());
+    std::string error;
+
+    assert_true(passes(step.offer, error));
+
+    for (bool same : {true, false}) {
+        l402_test::InvoiceMaker hashed = l402_test::InvoiceMaker()
+            .hash(0xab).secret().features({8, 14, 17});
+        Hash hash = step.offer.description_hash;
+
+        hash[31] ^= same ? 0 : 1;
+        hashed.field(23, l402_test::to_words({
+            reinterpret_cast<char *>(hash.data()), hash.size()}));
+        step.offer.bolt11 = hashed.make();
+        assert_int_equal(passes(step.offer, error), same);
+    }
+
+    assert_string_equal(error.c_str(),
+        "description hash is not that of what the service described");
+}
+
+// ---- what `url` may say ----
+
+std::string called(const std::string &text)
+{
+    ServiceUrl url;
+    std::string error;
+
+    if (!lnurl().read_url(text, url, error)) {
+        fail_msg("%s %s", text.c_str(), error.c_str());
+    }
+
+    return url.join("");
+}
+
+void refuses(const std::string &text, const char *word)
+{
+    ServiceUrl url;
+    std::string error;
+
+    url.host = "untouched";
+
+    if (lnurl().read_url(text, url, error)) {
+        fail_msg("%s was accepted", text.c_str());
+    }
+
+    if (error.find(word) == error.npos) {
+        fail_msg("%s: \"%s\" says nothing of \"%s\"", text.c_str(),
+            error.c_str(), word);
+    }
+
+    assert_string_equal(url.host.c_str(), "untouched");
+}
+
+// LUD-16's example, and its onion services.
+void an_address_is_a_well_known_place(void **)
+{
+    struct { const char *address, *url; } cases[] = {
+        {"satoshi@bitcoin.org",
+            "https://bitcoin.org:443/.well-known/lnurlp/satoshi"},
+        {"Satoshi@Bitcoin.org",
+            "https://bitcoin.org:443/.well-known/lnurlp/satoshi"},
+        {"a-b_c.d+e@pay.example:8443",
+            "https://pay.example:8443/.well-known/lnurlp/a-b_c.d+e"},
+        {"a@abc.onion", "http://abc.onion:80/.well-known/lnurlp/a"},
+        {"a@abc.onion:81", "http://abc.onion:81/.well-known/lnurlp/a"},
+        {"a@abc.onion.example",
+            "https://abc.onion.example:443/.well-known/lnurlp/a"},
+    };
+
+    for (const auto &c : cases) {
+        assert_string_equal(called(c.address).c_str(), c.url);
+    }
+
+    for (const char *address : {"@bitcoin.org", "sat oshi@bitcoin.org",
+             "s%40@bitcoin.org", "a@b@bitcoin.org", "a@bitcoin.org/x",
+             "a@bitcoin.org?x", "a@bitcoin.org#x", "\xc3\xa4@bitcoin.org"})
+    {
+        refuses(address, "is no Lightning address");
+    }
+
+    refuses("a@", "has no host");
+    refuses("a@bitcoin..org", "no name and no address");
+}
+
+void a_url_may_stand_as_it_is(void **)
+{
+    for (const char *url : {
+             "https://h.example:443/.well-known/lnurlp/satoshi",
+             "https://h.example:443/lnurlp/?id=1&b=%20",
+             "http://127.0.0.1:5000/lnurlp/api/v1/abc/"})
+    {
+        assert_string_equal(called(url).c_str(), url);
+    }
+
+    assert_string_equal(called("http://unix:/run/pay.sock:/lnurlp/a").c_str(),
+        "http://localhost:80/lnurlp/a");
+    refuses("https://h.example", "has no path");
+    refuses("http://unix:/run/pay.sock:", "has no path");
+    refuses("http://Unix:1", "has no path");
+    refuses("https://h.example/", "has no path");
+    refuses("https://h.example/a#b", "fragment");
+    refuses("https://a:b@h.example/a", "user information");
+    refuses("ftp://h.example/a", "scheme");
+    refuses("satoshi", "scheme");
+}
+
+// LUD-01's example.
+void a_bech32_text_is_decoded(void **)
+{
+    const std::string text =
+        "LNURL1DP68GURN8GHJ7UM9WFMXJCM99E3K7MF0V9CXJ0M385EKVCENXC6R2C35XVUKXE"
+        "FCV5MKVV34X5EKZD3EV56NYD3HXQURZEPEXEJXXEPNXSCRVWFNV9NXZCN9XQ6XYEFHVG"
+        "CXXCMYXYMNSERXFQ5FNS";
+    const char *url = "https://service.com:443/api?q=3fc3645b439ce8e7f2553a69e"
+                      "5267081d96dcd340693afabe04be7b0ccd178df";
+
+    assert_string_equal(called(text).c_str(), url);
+
+    std::string lower = text;
+
+    for (char &c : lower) {
+        c = static_cast<char>(tolower(c));
+    }
+
+    assert_string_equal(called(lower).c_str(), url);
+    refuses(lower + "q", "is no LNURL: its checksum is wrong");
+    refuses("lnurl1", "is no LNURL");
+    refuses("LNurl1" + text.substr(6), "is no LNURL: it mixes");
+    refuses(l402_test::bech32("lnurl1a", l402_test::to_words("https://a/b")),
+        "is no LNURL: it does not begin");
+
+    struct { const char *inside, *word; } cases[] = {
+        {"ftp://a/b", "scheme"}, {"https://a/\n", "control character"},
+        {"https://a", "has no path"}, {"http://unix:/a:/b", "port"},
+        {"a@b.example", "scheme"},
+    };
+
+    for (const auto &c : cases) {
+        refuses(l402_test::bech32("lnurl", l402_test::to_words(c.inside)),
+            c.word);
+    }
+}
+
+}  // namespace
+
+int main()
+{
+    const CMUnitTest tests[] = {
+        cmocka_unit_test(the_service_is_asked_what_it_sells),
+        cmocka_unit_test(what_it_is_needs_no_credential),
+        cmocka_unit_test(the_callback_is_asked_for_the_amount),
+        cmocka_unit_test(a_callback_may_have_a_query),
+        cmocka_unit_test(no_two_callbacks_are_the_same),
+        cmocka_unit_test(a_comment_goes_only_where_it_is_allowed),
+        cmocka_unit_test(the_price_must_lie_between_the_bounds),
+        cmocka_unit_test(what_is_no_pay_request_fails),
+        cmocka_unit_test(a_good_answer_is_an_offer),
+        cmocka_unit_test(the_metadata_is_hashed_unescaped),
+        cmocka_unit_test(an_answer_without_an_invoice_fails),
+        cmocka_unit_test(bodies_that_are_no_answer_fail),
+        cmocka_unit_test(errors_are_told_in_the_services_words),
+        cmocka_unit_test(an_invoice_for_another_description_is_refused),
+        cmocka_unit_test(an_address_is_a_well_known_place),
+        cmocka_unit_test(a_url_may_stand_as_it_is),
+        cmocka_unit_test(a_bech32_text_is_decoded),
+    };
+
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
