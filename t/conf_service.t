@@ -10,6 +10,7 @@ my $protocol = 'protocol lnd;';
 my $url = 'url http://127.0.0.1:1;';
 my $name = 'l402_invoice_service';
 my $dir = dir();
+my $protocols = 'lnd, cln, eclair, phoenixd, lnbits, btcpay, lnurl';
 
 # The block with a line in question, behind what it needs.
 sub block {
@@ -52,11 +53,12 @@ bad('a url and one more word', 'url http://127.0.0.1:1 backup;',
     qq{invalid number of arguments in "url" of $name, it takes one}, $protocol);
 
 refused('no protocol', qq{$name "node" has no "protocol", it must be one of: }
-    . 'lnd', conf => "$name node { # here\n$url\n}");
+    . $protocols, conf => "$name node { # here\n$url\n}");
 refused('no url', qq{$name "node" has no "url", such as }
     . '"url https://127.0.0.1:8080"',
     conf => "$name node { # here\n$protocol\n}");
-refused('nothing', qq{$name "node" has no "protocol", it must be one of: lnd},
+refused('nothing',
+    qq{$name "node" has no "protocol", it must be one of: $protocols},
     conf => "$name node { # here\n}");
 refused('no name', qq{invalid number of arguments in "$name" directive},
     conf => "$name { # here\n$protocol\n$url\n}");
@@ -73,8 +75,9 @@ refused('no block', qq|directive "$name" has no opening "{"|,
 # ---- protocol ----
 
 bad("protocol $_", "protocol $_;",
-    qq{invalid value "$_" in "protocol" of $name, it must be one of: lnd}, '')
-    for qw(lnd2 LND cln http);
+    qq{invalid value "$_" in "protocol" of $name, }
+        . qq{it must be one of: $protocols}, '')
+    for qw(lnd2 LND clnrest http);
 
 # ---- url ----
 

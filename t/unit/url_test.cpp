@@ -244,7 +244,8 @@ void a_resource_is_called_to_the_byte(void **)
     struct { const char *text, *called; } cases[] = {
         {"https://h.example", "https://h.example:443"},
         {"https://h.example/a/", "https://h.example:443/a/"},
-        {"https://h.example/a//?b=/?c&%20", "https://h.example:443/a//?b=/?c&%20"},
+        {"https://h.example/a//?b=/?c&%20",
+            "https://h.example:443/a//?b=/?c&%20"},
         {"https://h.example?a", "https://h.example:443?a"},
         {"http://[::1]:81/?", "http://[::1]:81/?"},
     };
@@ -324,6 +325,7 @@ void a_callback_at_the_same_place_is_reached_in_the_same_way(void **)
         {"http://localhost:80/c?d", "/run/a.sock"},
         {"http://localhost:81/c", ""},
         {"https://localhost/c", ""},
+        {"https://localhost:80/c", ""},
         {"http://127.0.0.1/c", ""},
     };
 

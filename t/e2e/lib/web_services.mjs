@@ -291,7 +291,6 @@ const offer_faults = {
 };
 
 export const web_services = { lnbits, btcpay, lnurl };
-export const own_faults = Object.keys(offer_faults);
 
 // http://127.0.0.1:<port>/<service>/<fault>, the same over https where `tls`
 // is given; `seen` has what was taken, `asked` the names that were looked up.

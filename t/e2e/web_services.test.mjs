@@ -1,64 +1,11 @@
-// Services on the web: what a configuration may say of them, and that the
-// responder which stands for them refuses what they refuse.
+// The responder that stands for services on the web is of no use unless it
+// refuses what they refuse.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import { Nginx, env, request } from './lib.mjs';
+import { request } from './lib.mjs';
 import { start_web_services, web_services } from './lib/web_services.mjs';
 
-// What `nginx -t` says of a block.
-describe('configurations of services on the web', () => {
-    const says = block => {
-        const nginx = new Nginx('services_web_conf', 1);
-        nginx.write('key', 'c0ffee\n');
-        nginx.configure(`
-    l402_invoice_service shop {
-        ${block(nginx.dir)}
-    }`);
-        const { stderr } = spawnSync(
-            env('L402_NGINX'), ['-t', '-p', nginx.dir + '/', '-e',
-                                     'error.log', '-c', 'nginx.conf'],
-            { encoding: 'utf8' });
-        return stderr;
-    };
-    const store = 'https://127.0.0.1/api/v1/stores/1/lightning/BTC';
-    const lnurl1 = 'lnurl1dp68gurn8ghj7um9wfmxjcm99e3k7mf0v9cxj0m385ekvcenxc6'
-        + 'r2c35xvukxefcv5mkvv34x5ekzd3ev56nyd3hxqurzepexejxxepnxscrvwfnv9nxz'
-        + 'cn9xq6xyefhvgcxxcmyxymnserxfq5fns';
-
-    for (const [title, block, expected] of [
-        ['lnbits without a key', () =>
-            'protocol lnbits; url http://127.0.0.1:5000;',
-         /"shop" has no "credential_file", which protocol "lnbits" needs in/],
-        ['btcpay without a key', () => `protocol btcpay; url ${store};`,
-         /"shop" has no "credential_file", which protocol "btcpay" needs in/],
-        ['lnurl with a key', dir =>
-            `credential_file ${dir}/key; url a@localhost; protocol lnurl;`,
-         /"credential_file" in .*"shop" has no use: protocol "lnurl" sends/],
-        ['btcpay without a store', dir => 'protocol btcpay; '
-            + `credential_file ${dir}/key; url https://127.0.0.1;`,
-         /"https:\/\/127\.0\.0\.1" in "url" .*names no store's Lightning node/],
-        ['an address for another protocol', () =>
-            'url a@localhost; protocol lnd;',
-         /invalid value "\*\*\*@localhost" in "url"/],
-        ['a broken address', () => 'url a/b@localhost; protocol lnurl;',
-         /is no Lightning address.*nginx\.conf:\d+/],
-        ['a broken lnurl', () => `url ${lnurl1}q; protocol lnurl;`,
-         /is no LNURL: its checksum is wrong in .*nginx\.conf:\d+/],
-        ['an address before its protocol', () =>
-            'url a@localhost; protocol lnurl;', /syntax is ok/],
-        ['an onion address', () => 'protocol lnurl; url a@abc.onion;',
-         /the host of "a@abc\.onion" cannot be found now[^]*syntax is ok/],
-        ['an lnurl', () => `protocol lnurl; url ${lnurl1};`, /syntax is ok/],
-        ['a store before its protocol', dir => `url ${store}; `
-            + `credential_file ${dir}/key; protocol btcpay;`, /syntax is ok/],
-    ]) {
-        it(title, () => assert.match(says(block), expected));
-    }
-});
-
-// The responder is of no use unless it refuses.
 describe('the web services themselves', () => {
     let web;
     before(async () => { web = await start_web_services(); });
