@@ -3,6 +3,7 @@
 // was offered.
 #pragma once
 
+#include "l402/recent_hashes.h"
 #include "l402/transport.h"
 
 namespace l402 {
@@ -45,6 +46,7 @@ private:
 
     const InvoiceService &service_;
     HttpTransport        &transport_;
+    RecentHashes          recent_;  // of the invoices that were handed on
     size_t                in_flight_ = 0;
 };
 

@@ -137,6 +137,11 @@ void Pending::take(ProtocolStep step)
         return;
     }
 
+    if (!client_.recent_.add(invoice.payment_hash)) {
+        fail("payment hash is that of an earlier invoice");
+        return;
+    }
+
     exchange_.reset();
     waiter_.invoice_ready(invoice);
 }
