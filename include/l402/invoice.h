@@ -17,12 +17,16 @@ struct InvoiceRequest {
     uint64_t    amount_msat = 0;
     std::string memo;
     uint32_t    expiry = 0;  // seconds
+    // A client has a hand in it: that the service refuses it says nothing of
+    // the service.
+    bool        is_variable = false;
 };
 
 struct Invoice {
     std::string bolt11;
     Hash        payment_hash{};
     uint64_t    amount_msat = 0;
+    int64_t     created_at = 0;  // unix seconds of the service's clock
     int64_t     expires_at = 0;  // unix seconds
 };
 
@@ -72,6 +76,7 @@ struct ProtocolStep {
     HttpCall       call;    // send
     OfferedInvoice offer;   // done
     std::string    error;   // failed; quotes nothing of the answer's secrets
+    bool           refused = false;  // failed: it would make others
 };
 
 // One attempt to get one invoice.

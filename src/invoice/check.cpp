@@ -77,6 +77,7 @@ bool check_offer(const OfferedInvoice &offer, const InvoiceRequest &request,
 
     out.payment_hash = invoice.payment_hash;
     out.amount_msat = invoice.amount_msat;
+    out.created_at = invoice.timestamp;
     out.expires_at = expires_at;
     return true;
 }

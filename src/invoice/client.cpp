@@ -20,42 +20,73 @@ public:
         client_.in_flight_++;
     }
 
-    ~Pending() override { client_.in_flight_--; }
+    ~Pending() override
+    {
+        give_up();
+        client_.in_flight_--;
+    }
 
-    void begin();
+    // False where no endpoint is left that may be called.
+    bool begin();
 
 private:
     void http_answered(const HttpAnswer &answer) noexcept override;
     void http_failed(std::string_view error) noexcept override;
 
     const InvoiceService &service() const { return client_.service_; }
+    size_t endpoints() const { return service().endpoints.size(); }
+
+    void give_up() noexcept;
 
     void send(const HttpCall &call);
     void send_callback(const HttpCall &call);
-    void take(ProtocolStep step);
-    void fail(std::string_view error);
+    void take(ProtocolStep step, long status);
+    void fail(std::string_view error, bool counts);
 
     InvoiceClient                  &client_;
     InvoiceRequest                  request_;
     InvoiceWaiter                  &waiter_;
     uint64_t                        deadline_;
     size_t                          endpoint_ = 0;
+    Leave                           leave_ = Leave::no;
     uint64_t                        endpoint_deadline_ = 0;
     Endpoint                        callback_;
     std::unique_ptr<InvoiceAttempt> attempt_;
     std::unique_ptr<HttpExchange>   exchange_;
 };
 
-void Pending::begin()
+bool Pending::begin()
 {
+    for ( ; endpoint_ < endpoints(); endpoint_++) {
+        leave_ = client_.state_.leave(endpoint_);
+
+        if (leave_ != Leave::no) {
+            break;
+        }
+    }
+
+    if (endpoint_ == endpoints()) {
+        return false;
+    }
+
     uint64_t now = client_.transport_.milliseconds();
     uint64_t left = deadline_ > now ? deadline_ - now : 0;
 
     // A hung endpoint may not eat the time of those behind it.
-    endpoint_deadline_ = now + left / (service().endpoints.size() - endpoint_);
+    endpoint_deadline_ = now + left / (endpoints() - endpoint_);
 
     attempt_ = service().protocol->attempt(service().credential, request_);
     send(attempt_->start().call);
+    return true;
+}
+
+// Nobody waits for the endpoint's answer any more.
+void Pending::give_up() noexcept
+{
+    if (leave_ != Leave::no) {
+        client_.state_.given_up(endpoint_, leave_);
+        leave_ = Leave::no;
+    }
 }
 
 void Pending::send(const HttpCall &call)
@@ -75,7 +106,7 @@ void Pending::send_callback(const HttpCall &call)
     std::string error;
 
     if (!parse_callback_url(call.url, from.url, to.url, error)) {
-        fail("named a url that " + error);
+        fail("named a url that " + error, true);
         return;
     }
 
@@ -90,22 +121,36 @@ void Pending::send_callback(const HttpCall &call)
 }
 
 // The waiter may destroy this object: nothing may be touched after it is told.
-void Pending::fail(std::string_view error)
+void Pending::fail(std::string_view error, bool counts)
 {
     exchange_.reset();
 
-    if (endpoint_ + 1 < service().endpoints.size()
-        && client_.transport_.milliseconds() < deadline_)
-    {
-        endpoint_++;
-        begin();
+    if (counts && leave_ != Leave::no) {
+        client_.state_.failed(endpoint_, leave_, error);
+        leave_ = Leave::no;
+    }
+
+    give_up();
+    endpoint_++;
+
+    if (client_.transport_.milliseconds() < deadline_ && begin()) {
         return;
     }
 
     waiter_.invoice_failed(error);
 }
 
-void Pending::take(ProtocolStep step)
+namespace {
+
+// Services tell in this way that they do not like what they were asked for.
+bool is_refusal(long status)
+{
+    return status == 400 || status == 413 || status == 422;
+}
+
+}  // namespace
+
+void Pending::take(ProtocolStep step, long status)
 {
     switch (step.kind) {
 
@@ -120,7 +165,10 @@ void Pending::take(ProtocolStep step)
         return;
 
     case ProtocolStep::Kind::failed:
-        fail(step.error);
+        // A client that may choose what is asked for could else put a url to
+        // rest, and a location with a bad price those of the others.
+        fail(step.error, !step.refused && !is_refusal(status)
+            && !request_.is_variable);
         return;
 
     case ProtocolStep::Kind::done:
@@ -133,23 +181,25 @@ void Pending::take(ProtocolStep step)
     if (!check_offer(step.offer, request_, service().network,
             client_.transport_.unix_time(), invoice, error))
     {
-        fail(error);
+        fail(error, true);
         return;
     }
 
-    if (!client_.recent_.add(invoice.payment_hash)) {
-        fail("payment hash is that of an earlier invoice");
+    if (!client_.state_.is_new(invoice.payment_hash)) {
+        fail("payment hash is that of an earlier invoice", true);
         return;
     }
 
     exchange_.reset();
+    client_.state_.worked(endpoint_, leave_);
+    leave_ = Leave::no;
     waiter_.invoice_ready(invoice);
 }
 
 void Pending::http_answered(const HttpAnswer &answer) noexcept
 {
     try {
-        take(attempt_->answered(answer));
+        take(attempt_->answered(answer), answer.status);
 
     } catch (...) {
         waiter_.invoice_failed("out of memory or an unexpected error");
@@ -160,24 +210,28 @@ void Pending::http_failed(std::string_view error) noexcept
 {
     try {
         // The exchange that owns this text ends in fail().
-        fail(std::string(error));
+        fail(std::string(error), true);
 
     } catch (...) {
         waiter_.invoice_failed("out of memory or an unexpected error");
     }
 }
 
-std::unique_ptr<PendingInvoice> InvoiceClient::request(
-    const InvoiceRequest &request, InvoiceWaiter &waiter)
+InvoiceClient::Start InvoiceClient::request(const InvoiceRequest &request,
+    InvoiceWaiter &waiter, std::unique_ptr<PendingInvoice> &out)
 {
     if (in_flight_ >= service_.max_in_flight) {
-        return nullptr;
+        return Start::busy;
     }
 
     auto pending = std::make_unique<Pending>(*this, request, waiter);
 
-    pending->begin();
-    return pending;
+    if (!pending->begin()) {
+        return Start::resting;
+    }
+
+    out = std::move(pending);
+    return Start::asked;
 }
 
 }  // namespace l402

@@ -14,6 +14,8 @@ extern ngx_module_t ngx_http_l402_filter_module;
 
 #include "l402/challenge.h"
 #include "l402/invoice_client.h"
+#include "l402/recent_hashes.h"
+#include "l402/stock.h"
 #include "l402/verify.h"
 
 #include <new>
@@ -35,13 +37,33 @@ struct ngx_http_l402_service_t {
     ngx_str_t             name;
     ngx_http_l402_place_t place;
 
+    // For messages: the urls without what may be a password.
+    std::vector<std::string> shown_urls;
+
     // In a worker: null until init_process.
+    std::unique_ptr<l402::ServiceState>  state;
     std::unique_ptr<l402::InvoiceClient> client;
 
     // The last error line, so that repeats are counted and not written.
     std::string           last_error;
     time_t                last_error_time = 0;
     ngx_uint_t            repeats = 0;
+};
+
+// What names a block of the zone: a digest of all that makes it what it is.
+using ngx_http_l402_zone_key_t = std::array<uint8_t, 16>;
+
+class ngx_http_l402_refill_t;
+
+// Ready invoices for one service, memo, price and expiry; several locations
+// may sell out of it.
+struct ngx_http_l402_stock_t {
+    ngx_http_l402_service_t  *service;
+    l402::InvoiceRequest      request;
+    ngx_http_l402_zone_key_t  key;
+
+    // In a worker: null until init_process.
+    std::unique_ptr<ngx_http_l402_refill_t> refill;
 };
 
 struct ngx_http_l402_keys_t {
@@ -95,6 +117,8 @@ struct ngx_http_l402_loc_conf_t {
     ngx_http_complex_value_t  *memo;
     ngx_str_t                  invoice_from;
     ngx_http_l402_service_t   *invoice_service;
+    ngx_http_l402_stock_t     *stock;          // null: none
+    ngx_http_l402_stock_t     *upgrade_stock;
 
     // Worker's own: when a value of a request was last complained about.
     time_t                     bad_price_logged;
@@ -103,6 +127,7 @@ struct ngx_http_l402_loc_conf_t {
     // For messages of nginx -t.
     ngx_str_t                  location;  // its name
     ngx_uint_t                 limit_except;
+    ngx_uint_t                 in_use;    // requests end here
     ngx_http_l402_place_t      place;     // of `l402`
     ngx_http_l402_place_t      capability_place;
     ngx_http_l402_place_t      invoice_from_place;
@@ -112,6 +137,9 @@ struct ngx_http_l402_main_conf_t {
     ngx_array_t          services;   // of ngx_http_l402_service_t *
     ngx_array_t          keys;       // of ngx_http_l402_keys_t *
     ngx_array_t          locations;  // of ngx_http_l402_loc_conf_t *, protected
+    ngx_array_t          stocks;     // of ngx_http_l402_stock_t *
+
+    ngx_shm_zone_t      *zone;       // l402_zone, or a small one of our own
 
     // Variables that may have been read before the credential was taken off.
     ngx_int_t            credential_variables[3];
@@ -269,6 +297,59 @@ void ngx_http_l402_warn(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf);
 char *ngx_http_l402_invoice_service(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+// ngx_http_l402_zone.cpp: the memory that workers share
+char *ngx_http_l402_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+// Once the configuration is read: is there room?
+ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
+    ngx_http_l402_main_conf_t *mcf);
+// In the master, once nothing can go back to the old configuration.
+void ngx_http_l402_fill_zone(ngx_cycle_t *cycle,
+    ngx_http_l402_main_conf_t *mcf);
+
+// Blocks may go at a reload: found anew each time, and used under the lock.
+// Everything is null where there was no room.
+class ngx_http_l402_zone_lock_t {
+public:
+    explicit ngx_http_l402_zone_lock_t(ngx_shm_zone_t *zone);
+    ~ngx_http_l402_zone_lock_t();
+
+    ngx_http_l402_zone_lock_t(const ngx_http_l402_zone_lock_t &) = delete;
+    void operator=(const ngx_http_l402_zone_lock_t &) = delete;
+
+    l402::RecentHashes *recent() const;
+    l402::Breaker *breaker(const ngx_http_l402_zone_key_t &key) const;
+    l402::Stock *stock(const ngx_http_l402_zone_key_t &key) const;
+
+private:
+    void *find(ngx_uint_t kind, const ngx_http_l402_zone_key_t &key) const;
+
+    ngx_shm_zone_t *zone_;
+};
+
+// ngx_http_l402_state.cpp
+std::unique_ptr<l402::ServiceState> ngx_http_l402_create_state(
+    ngx_log_t *log, ngx_shm_zone_t *zone, ngx_http_l402_service_t *service);
+ngx_http_l402_zone_key_t ngx_http_l402_breaker_key(
+    const ngx_http_l402_service_t *service, size_t endpoint);
+
+// ngx_http_l402_stock.cpp
+ngx_int_t ngx_http_l402_list_stocks(ngx_conf_t *cf,
+    ngx_http_l402_main_conf_t *mcf);
+size_t ngx_http_l402_invoice_size(const ngx_http_l402_stock_t *stock);
+bool ngx_http_l402_take_ready(ngx_http_request_t *r,
+    ngx_http_l402_main_conf_t *mcf, ngx_http_l402_stock_t *stock,
+    int64_t latest, l402::Invoice &out);
+
+// ngx_http_l402_refill.cpp: keeps a stock full, in the background
+class ngx_http_l402_refill_t {
+public:
+    virtual ~ngx_http_l402_refill_t() = default;
+    // Something was taken.
+    virtual void wake() = 0;
+};
+std::unique_ptr<ngx_http_l402_refill_t> ngx_http_l402_create_refill(
+    ngx_cycle_t *cycle, ngx_shm_zone_t *zone, ngx_http_l402_stock_t *stock);
+
 // ngx_http_l402_file.cpp: false once an error has been logged
 bool ngx_http_l402_read_file(ngx_conf_t *cf, const char *directive,
     ngx_str_t *path, size_t max, bool secret, std::string &out);
@@ -323,6 +404,10 @@ void ngx_http_l402_find_fields(ngx_http_request_t *r, ngx_str_t *macaroon,
     ngx_str_t *grpc_metadata_macaroon);
 ngx_int_t ngx_http_l402_take_credential_off(ngx_http_request_t *r,
     ngx_http_l402_main_conf_t *mcf, l402::CredentialField field);
+
+// ngx_http_l402_log.cpp
+void ngx_http_l402_log_failure(ngx_log_t *log,
+    ngx_http_l402_service_t *service, std::string_view error);
 
 // ngx_http_l402_challenge.cpp: NGX_DONE: the request ends, or waits, there
 ngx_int_t ngx_http_l402_refuse(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,

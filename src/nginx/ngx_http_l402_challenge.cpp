@@ -23,17 +23,16 @@ public:
     {
     }
 
-    bool ask(const l402::InvoiceRequest &request)
+    l402::InvoiceClient::Start ask(const l402::InvoiceRequest &request)
     {
-        pending_ = lcf_->invoice_service->client->request(request, *this);
-        return pending_ != nullptr;
+        return lcf_->invoice_service->client->request(request, *this,
+            pending_);
     }
 
     void invoice_ready(const l402::Invoice &invoice) noexcept override;
     void invoice_failed(std::string_view error) noexcept override;
 
 private:
-    ngx_int_t challenge(const l402::Invoice &invoice);
     void finish(ngx_int_t rc);
 
     ngx_http_request_t                    *r_;
@@ -58,40 +57,51 @@ ngx_int_t answer_unavailable(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
          retry_after});
 }
 
-// A failing node would fill the log with one line a request: the same error
-// within a second is counted.
-void log_failure(ngx_http_request_t *r, ngx_http_l402_service_t *service,
-    std::string_view error)
+ngx_int_t challenge(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, Result reason,
+    const l402::Invoice &invoice)
 {
-    bool same = service->last_error == error
-                && service->last_error_time == ngx_time();
+    l402::Terms terms;
+    l402::Challenge challenge;
+    l402::Hash token_id;
 
-    if (same) {
-        service->repeats++;
-        return;
+    // A service that sells whole sats has rounded it up.
+    ctx->price_msat = invoice.amount_msat;
+    ngx_http_l402_fill_terms(r, ctx, lcf, terms);
+
+    if (terms.valid_until) {
+        // Nobody shall pay for a dead token: where the node's clock is ahead
+        // of ours (by no more than check_offer allows), the token lives on.
+        terms.valid_until = ngx_max(terms.valid_until, invoice.expires_at);
     }
 
-    ngx_str_t text = ngx_http_l402_str(error);
+    if (ctx->upgrade) {
+        const l402::Upgrade &upgrade = *ctx->upgrade;
 
-    if (service->repeats) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-            "l402: no invoice from \"%V\": %V (the one before %ui times more)",
-            &service->name, &text, service->repeats);
+        // The token that earned it bounds it, come what may.
+        if (upgrade.expires
+            && (terms.valid_until == 0 || upgrade.expires < terms.valid_until))
+        {
+            terms.valid_until = upgrade.expires;
+        }
+
+        challenge.token = l402::base64_encode(l402::mint_upgrade(
+            lcf->keys->ring, upgrade, invoice.payment_hash, terms));
 
     } else {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-            "l402: no invoice from \"%V\": %V", &service->name, &text);
+        randombytes_buf(token_id.data(), token_id.size());
+        challenge.token = l402::base64_encode(l402::mint(lcf->keys->ring, 0,
+            invoice.payment_hash, token_id, l402::minted_caveats(terms)));
     }
 
-    service->repeats = 0;
-    service->last_error_time = ngx_time();
+    challenge.invoice = invoice.bolt11;
+    challenge.payment_hash = l402::to_hex(invoice.payment_hash);
+    challenge.price_msat = ctx->price_msat;
+    challenge.invoice_expires_at = invoice.expires_at;
+    challenge.token_expires_at = terms.valid_until;
 
-    try {
-        service->last_error = error;
-
-    } catch (...) {
-        service->last_error.clear();
-    }
+    return ngx_http_l402_send_answer(r, ctx, lcf,
+        {reason, ngx_http_l402_payment_required, &challenge, 0});
 }
 
 // Called from an event of ours: nobody else runs what is posted here.
@@ -112,13 +122,16 @@ void Parked::invoice_ready(const l402::Invoice &invoice) noexcept
     ngx_http_set_log_request(r_->connection->log, r_);
 
     finish(ngx_http_l402_guard<ngx_int_t>(r_->connection->log,
-        NGX_HTTP_INTERNAL_SERVER_ERROR, [&] { return challenge(invoice); }));
+        NGX_HTTP_INTERNAL_SERVER_ERROR, [&] {
+            return challenge(r_, ctx_, lcf_, reason_, invoice);
+        }));
 }
 
 void Parked::invoice_failed(std::string_view error) noexcept
 {
     ngx_http_set_log_request(r_->connection->log, r_);
-    log_failure(r_, lcf_->invoice_service, error);
+    ngx_http_l402_log_failure(r_->connection->log, lcf_->invoice_service,
+        error);
 
     finish(ngx_http_l402_guard<ngx_int_t>(r_->connection->log,
         NGX_HTTP_INTERNAL_SERVER_ERROR, [&] {
@@ -126,49 +139,32 @@ void Parked::invoice_failed(std::string_view error) noexcept
         }));
 }
 
-ngx_int_t Parked::challenge(const l402::Invoice &invoice)
+// Ready ones that fit, without waiting. False: there is none.
+bool take_ready(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, l402::Invoice &out)
 {
-    l402::Terms terms;
-    l402::Challenge challenge;
-    l402::Hash token_id;
+    bool upgrades = ctx->upgrade && lcf->upgrade_price.value;
+    ngx_http_l402_stock_t *stock = upgrades ? lcf->upgrade_stock : lcf->stock;
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_l402_module));
 
-    // A service that sells whole sats has rounded it up.
-    ctx_->price_msat = invoice.amount_msat;
-    ngx_http_l402_fill_terms(r_, ctx_, lcf_, terms);
+    return stock
+           && ngx_http_l402_take_ready(r, mcf, stock,
+                  ctx->upgrade ? ctx->upgrade->expires : 0, out);
+}
 
-    if (terms.valid_until) {
-        // Nobody shall pay for a dead token: where the node's clock is ahead
-        // of ours (by no more than check_offer allows), the token lives on.
-        terms.valid_until = ngx_max(terms.valid_until, invoice.expires_at);
-    }
+// While all urls rest nobody waits.
+ngx_int_t answer_resting(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf)
+{
+    uint64_t ms = lcf->invoice_service->state->rests_for();
 
-    if (ctx_->upgrade) {
-        const l402::Upgrade &upgrade = *ctx_->upgrade;
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+        "l402: no invoice from \"%V\", which is down",
+        &lcf->invoice_service->name);
 
-        // The token that earned it bounds it, come what may.
-        if (upgrade.expires
-            && (terms.valid_until == 0 || upgrade.expires < terms.valid_until))
-        {
-            terms.valid_until = upgrade.expires;
-        }
-
-        challenge.token = l402::base64_encode(l402::mint_upgrade(
-            lcf_->keys->ring, upgrade, invoice.payment_hash, terms));
-
-    } else {
-        randombytes_buf(token_id.data(), token_id.size());
-        challenge.token = l402::base64_encode(l402::mint(lcf_->keys->ring, 0,
-            invoice.payment_hash, token_id, l402::minted_caveats(terms)));
-    }
-
-    challenge.invoice = invoice.bolt11;
-    challenge.payment_hash = l402::to_hex(invoice.payment_hash);
-    challenge.price_msat = ctx_->price_msat;
-    challenge.invoice_expires_at = invoice.expires_at;
-    challenge.token_expires_at = terms.valid_until;
-
-    return ngx_http_l402_send_answer(r_, ctx_, lcf_,
-        {reason_, ngx_http_l402_payment_required, &challenge, 0});
+    return answer_unavailable(r, ctx, lcf,
+        ngx_max(static_cast<ngx_uint_t>((ms + 999) / 1000), retry_soon));
 }
 
 ngx_int_t memo(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf,
@@ -200,6 +196,9 @@ ngx_int_t park(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     }
 
     request.amount_msat = ctx->price_msat;
+    request.is_variable = !(ctx->upgrade && lcf->upgrade_price.value
+                                ? lcf->upgrade_price : lcf->price).is_static
+                          || (lcf->memo && lcf->memo->lengths);
     request.expiry = service->service.invoice_expiry;
 
     if (lcf->valid_for && lcf->valid_for < request.expiry) {
@@ -225,9 +224,18 @@ ngx_int_t park(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     cln->handler = destroy_parked;
     cln->data = waiter;
 
-    if (!waiter->ask(request)) {
-        log_failure(r, service, "max_in_flight calls are under way");
+    switch (waiter->ask(request)) {
+
+    case l402::InvoiceClient::Start::asked:
+        break;
+
+    case l402::InvoiceClient::Start::busy:
+        ngx_http_l402_log_failure(r->connection->log, service,
+            "max_in_flight calls are under way");
         return answer_unavailable(r, ctx, lcf, retry_soon);
+
+    case l402::InvoiceClient::Start::resting:
+        return answer_resting(r, ctx, lcf);
     }
 
     if (!r->discard_body) {
@@ -270,6 +278,12 @@ ngx_int_t refuse(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
         ctx->result = Result::too_long;
         return ngx_http_l402_send_answer(r, ctx, lcf,
             {Result::too_long, NGX_HTTP_REQUEST_URI_TOO_LARGE, nullptr, 0});
+    }
+
+    l402::Invoice invoice;
+
+    if (take_ready(r, ctx, lcf, invoice)) {
+        return challenge(r, ctx, lcf, reason, invoice);
     }
 
     return park(r, ctx, lcf, reason, parked);

@@ -249,60 +249,6 @@ char *set_invalid_status(ngx_conf_t *cf, ngx_command_t *, void *conf)
     return NGX_CONF_OK;
 }
 
-// Kept over a reload: the contents are never initialised anew.
-ngx_int_t init_zone(ngx_shm_zone_t *zone, void *data)
-{
-    zone->data = data ? data : zone->shm.addr;
-    return NGX_OK;
-}
-
-char *set_zone(ngx_conf_t *cf, ngx_command_t *, void *)
-{
-    ngx_str_t *value = arguments(cf);
-    std::string_view text = ngx_http_l402_view(value[1]);
-    size_t colon = text.find(':');
-
-    if (cf->args->nelts > 2) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-            "invalid parameter \"%V\" in \"l402_zone\", this version takes "
-            "\"name:size\" alone", &value[2]);
-        return failed;
-    }
-
-    ngx_str_t name = {0, nullptr}, size_text = {0, nullptr};
-    ssize_t size = NGX_ERROR;
-
-    if (colon != text.npos && colon > 0) {
-        name = {colon, value[1].data};
-        size_text = {text.size() - colon - 1, value[1].data + colon + 1};
-        size = ngx_parse_size(&size_text);
-    }
-
-    if (size == NGX_ERROR || size < static_cast<ssize_t>(8 * ngx_pagesize)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-            "invalid value \"%V\" in \"l402_zone\", it must be a name and a "
-            "size of at least %uzk such as \"l402:1m\"", &value[1],
-            8 * ngx_pagesize / 1024);
-        return failed;
-    }
-
-    ngx_shm_zone_t *zone = ngx_shared_memory_add(cf, &name,
-        static_cast<size_t>(size), &ngx_http_l402_module);
-
-    if (zone == nullptr) {
-        return failed;
-    }
-
-    if (zone->init) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-            "\"l402_zone\" \"%V\" is duplicate", &name);
-        return failed;
-    }
-
-    zone->init = init_zone;
-    return NGX_CONF_OK;
-}
-
 constexpr ngx_uint_t everywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF
     | NGX_HTTP_LOC_CONF | NGX_HTTP_LMT_CONF;
 
@@ -320,7 +266,7 @@ ngx_command_t  ngx_http_l402_commands[] = {
 
     { ngx_string("l402_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
-      set_zone,
+      ngx_http_l402_set_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       nullptr },

@@ -52,9 +52,9 @@ ngx_http_l402_service_t *find_service(ngx_conf_t *cf, MainConf *mcf,
     return nullptr;
 }
 
-// A server{} whose requests all end in locations needs no price of its own;
-// what still reaches it is answered 500.
-bool needs_price(ngx_conf_t *cf)
+// A server{} whose requests all end in locations needs no price of its own, and
+// no stock; what still reaches it without a price is answered 500.
+bool is_in_use(ngx_conf_t *cf)
 {
     auto clcf = static_cast<ngx_http_core_loc_conf_t *>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
@@ -75,7 +75,7 @@ char *check_protected(ngx_conf_t *cf, MainConf *mcf, LocConf *lcf)
     }
 
     if (lcf->price.value == nullptr) {
-        if (needs_price(cf)) {
+        if (lcf->in_use) {
             ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->place,
                 "\"l402 %V\" has no price, set one with \"l402_price\", such "
                 "as \"l402_price 10sat\" or \"l402_price 0\"", &lcf->service);
@@ -106,6 +106,8 @@ void *ngx_http_l402_create_main_conf(ngx_conf_t *cf)
                != NGX_OK
         || ngx_array_init(&mcf->keys, cf->pool, 2, sizeof(void *)) != NGX_OK
         || ngx_array_init(&mcf->locations, cf->pool, 8, sizeof(void *))
+               != NGX_OK
+        || ngx_array_init(&mcf->stocks, cf->pool, 4, sizeof(void *))
                != NGX_OK)
     {
         return nullptr;
@@ -195,6 +197,7 @@ char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     conf->location = clcf->name;
     conf->limit_except = clcf->lmt_excpt;
+    conf->in_use = is_in_use(cf);
 
     if (slot == nullptr) {
         return failed;

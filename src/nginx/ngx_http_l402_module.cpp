@@ -63,7 +63,12 @@ ngx_int_t postconfiguration(ngx_conf_t *cf)
     }
 
     ngx_http_l402_warn(cf, mcf);
-    return NGX_OK;
+
+    return ngx_http_l402_guard<ngx_int_t>(cf->log, NGX_ERROR, [&] {
+        ngx_int_t rc = ngx_http_l402_list_stocks(cf, mcf);
+
+        return rc == NGX_OK ? ngx_http_l402_prepare_zone(cf, mcf) : rc;
+    });
 }
 
 ngx_http_l402_main_conf_t *main_conf(ngx_cycle_t *cycle)
@@ -120,9 +125,36 @@ ngx_int_t start_worker(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
     mcf->transport = ngx_http_l402_create_transport(cycle, connections);
 
     for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
+        services[i]->state = ngx_http_l402_create_state(cycle->log, mcf->zone,
+            services[i]);
         services[i]->client = std::make_unique<l402::InvoiceClient>(
-            services[i]->service, *mcf->transport);
+            services[i]->service, *mcf->transport, *services[i]->state);
     }
+
+    auto stocks = static_cast<ngx_http_l402_stock_t **>(mcf->stocks.elts);
+
+    for (ngx_uint_t i = 0; i < mcf->stocks.nelts; i++) {
+        stocks[i]->refill = ngx_http_l402_create_refill(cycle, mcf->zone,
+            stocks[i]);
+    }
+
+    return NGX_OK;
+}
+
+ngx_int_t init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_l402_main_conf_t *mcf = main_conf(cycle);
+
+    if (mcf == nullptr) {
+        return NGX_OK;
+    }
+
+    // Nothing can go back to the old configuration from here on, nor stop the
+    // new one: without its blocks a zone holds no stock.
+    ngx_http_l402_guard<bool>(cycle->log, false, [&] {
+        ngx_http_l402_fill_zone(cycle, mcf);
+        return true;
+    });
 
     return NGX_OK;
 }
@@ -150,6 +182,12 @@ void exit_process(ngx_cycle_t *cycle)
 
     if (mcf == nullptr) {
         return;
+    }
+
+    auto stocks = static_cast<ngx_http_l402_stock_t **>(mcf->stocks.elts);
+
+    for (ngx_uint_t i = 0; i < mcf->stocks.nelts; i++) {
+        stocks[i]->refill.reset();
     }
 
     // Requests that are still parked hold calls of this transport; a worker
@@ -195,7 +233,7 @@ ngx_module_t ngx_http_l402_module = {
     ngx_http_l402_commands,
     NGX_HTTP_MODULE,
     nullptr,          // init master
-    nullptr,          // init module
+    init_module,
     init_process,
     nullptr,          // init thread
     nullptr,          // exit thread

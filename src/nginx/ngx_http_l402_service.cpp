@@ -145,6 +145,7 @@ char *add_endpoint(ngx_conf_t *cf, Block &block, const Url &url)
     endpoint.ca_pem = block.ca_pem;
     endpoint.verify = block.verify;
     service.endpoints.push_back(std::move(endpoint));
+    block.service->shown_urls.push_back(without_user(text));
     return NGX_CONF_OK;
 }
 
@@ -278,6 +279,48 @@ char *set_expiry(ngx_conf_t *cf, Block &block, ngx_str_t *value)
     return NGX_CONF_OK;
 }
 
+char *set_pool(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    ngx_int_t n = ngx_atoi(value->data, value->len);
+
+    if (n == NGX_ERROR || n > 100000) {
+        return error(cf, "invalid value \"%V\" in \"pool\" of "
+            "l402_invoice_service, it must be a number of invoices from 0 to "
+            "100000", value);
+    }
+
+    block.service->service.pool = static_cast<size_t>(n);
+    return NGX_CONF_OK;
+}
+
+char *set_max_fails(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    ngx_int_t n = ngx_atoi(value->data, value->len);
+
+    if (n == NGX_ERROR || n > 100000) {
+        return error(cf, "invalid value \"%V\" in \"max_fails\" of "
+            "l402_invoice_service, it must be a number from 1 to 100000, or 0 "
+            "for urls that never rest", value);
+    }
+
+    block.service->service.breaker.max_fails = static_cast<uint32_t>(n);
+    return NGX_CONF_OK;
+}
+
+char *set_fail_timeout(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    ngx_int_t ms = ngx_parse_time(value, 0);
+
+    if (ms == NGX_ERROR || ms < 1 || ms > 86400000) {
+        return error(cf, "invalid value \"%V\" in \"fail_timeout\" of "
+            "l402_invoice_service, it must be a time from 1ms to 1d such as "
+            "\"10s\"", value);
+    }
+
+    block.service->service.breaker.fail_timeout = static_cast<uint64_t>(ms);
+    return NGX_CONF_OK;
+}
+
 char *set_in_flight(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
     ngx_int_t n = ngx_atoi(value->data, value->len);
@@ -308,6 +351,9 @@ constexpr Word words[] = {
     {"timeout", set_timeout, false},
     {"invoice_expiry", set_expiry, false},
     {"max_in_flight", set_in_flight, false},
+    {"pool", set_pool, false},
+    {"max_fails", set_max_fails, false},
+    {"fail_timeout", set_fail_timeout, false},
 };
 
 std::string word_list()

@@ -1,0 +1,437 @@
+// The memory that workers share: l402_zone, or a small zone of our own where
+// there is none. A directory in it leads to blocks, each of which is named by
+// a key and used under the zone's lock. nginx's master gives that lock back
+// where a worker was killed with it.
+
+#include "ngx_http_l402.h"
+
+#include <algorithm>
+
+using Key = ngx_http_l402_zone_key_t;
+
+namespace {
+
+enum Kind : ngx_uint_t { BREAKER, STOCK };
+
+struct Item {
+    Key         key;
+    ngx_uint_t  kind;
+    void       *block;
+};
+
+struct Directory {
+    ngx_uint_t  count;
+    Item        items[1];
+};
+
+struct Root {
+    l402::RecentHashes  *recent;
+    Directory           *directory;
+};
+
+// What a configuration wants to find in its zone.
+struct Wanted {
+    Key     key;
+    Kind    kind;
+    size_t  size;          // bytes
+    size_t  count;         // of a stock
+    size_t  invoice_size;
+    void   *block;
+};
+
+// A name that no configuration is likely to write.
+ngx_str_t own_name = ngx_string("l402 invoice services");
+
+ngx_slab_pool_t *pool_of(ngx_shm_zone_t *zone)
+{
+    return reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
+}
+
+std::vector<Wanted> list_wanted(const ngx_http_l402_main_conf_t *mcf)
+{
+    auto services = static_cast<ngx_http_l402_service_t **>(
+        mcf->services.elts);
+    auto stocks = static_cast<ngx_http_l402_stock_t **>(mcf->stocks.elts);
+    std::vector<Wanted> list;
+
+    for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
+        for (size_t j = 0; j < services[i]->service.endpoints.size(); j++) {
+            list.push_back({ngx_http_l402_breaker_key(services[i], j), BREAKER,
+                sizeof(l402::Breaker), 0, 0, nullptr});
+        }
+    }
+
+    for (ngx_uint_t i = 0; i < mcf->stocks.nelts; i++) {
+        size_t count = stocks[i]->service->service.pool;
+        size_t invoice_size = ngx_http_l402_invoice_size(stocks[i]);
+
+        list.push_back({stocks[i]->key, STOCK,
+            l402::Stock::size_of(count, invoice_size), count, invoice_size,
+            nullptr});
+    }
+
+    return list;
+}
+
+size_t directory_size(size_t count)
+{
+    return sizeof(Directory) + count * sizeof(Item);
+}
+
+size_t pages(size_t bytes)
+{
+    return (bytes + ngx_pagesize - 1) / ngx_pagesize;
+}
+
+// What nginx needs for itself in a zone, and what blocks of less than a page
+// leave unused, included.
+size_t needed_size(const std::vector<Wanted> &list)
+{
+    size_t small = 0, n = 3;
+
+    for (const Wanted &wanted : list) {
+        if (wanted.kind == BREAKER) {
+            small += 2 * wanted.size;
+
+        } else {
+            n += pages(wanted.size);
+        }
+    }
+
+    n += pages(small) + pages(directory_size(list.size())) + 1
+         + pages(sizeof(l402::RecentHashes));
+
+    size_t bytes = n * (ngx_pagesize + sizeof(ngx_slab_page_t));
+
+    return std::max<size_t>(pages(bytes), 8) * ngx_pagesize;
+}
+
+ngx_int_t init_zone(ngx_shm_zone_t *zone, void *data)
+{
+    // Kept over a reload: what is in it is never made anew.
+    if (data) {
+        zone->data = data;
+        return NGX_OK;
+    }
+
+    ngx_slab_pool_t *pool = pool_of(zone);
+    auto root = static_cast<Root *>(ngx_slab_calloc(pool, sizeof(Root)));
+
+    if (root) {
+        root->recent = static_cast<l402::RecentHashes *>(
+            ngx_slab_calloc(pool, sizeof(l402::RecentHashes)));
+    }
+
+    if (root == nullptr || root->recent == nullptr) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+            "l402: no room in the zone \"%V\"", &zone->shm.name);
+        return NGX_ERROR;
+    }
+
+    // Full is no error here: who asks for room says so.
+    pool->log_nomem = 0;
+    zone->data = root;
+    return NGX_OK;
+}
+
+bool is_size_of_old(ngx_conf_t *cf, const ngx_str_t &name, size_t size,
+    size_t &old_size)
+{
+    for (ngx_list_part_t *part = &cf->cycle->old_cycle->shared_memory.part;
+         part; part = part->next)
+    {
+        auto zones = static_cast<ngx_shm_zone_t *>(part->elts);
+
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (zones[i].tag == &ngx_http_l402_module
+                && ngx_http_l402_view(zones[i].shm.name)
+                       == ngx_http_l402_view(name))
+            {
+                old_size = zones[i].shm.size;
+                return old_size == size;
+            }
+        }
+    }
+
+    return true;
+}
+
+// The block of the old directory that is what is wanted, taken out of it.
+void *take_same(Directory *old, const Wanted &wanted)
+{
+    for (ngx_uint_t i = 0; old && i < old->count; i++) {
+        Item &item = old->items[i];
+
+        if (item.block == nullptr || item.kind != wanted.kind
+            || item.key != wanted.key)
+        {
+            continue;
+        }
+
+        auto stock = static_cast<l402::Stock *>(item.block);
+
+        if (item.kind == STOCK
+            && (stock->count() != wanted.count
+                || stock->invoice_size() < wanted.invoice_size))
+        {
+            continue;
+        }
+
+        return std::exchange(item.block, nullptr);
+    }
+
+    return nullptr;
+}
+
+bool is_wanted(const std::vector<Wanted> &list, const Item &item)
+{
+    return std::any_of(list.begin(), list.end(), [&](const Wanted &wanted) {
+        return wanted.kind == item.kind && wanted.key == item.key;
+    });
+}
+
+void drop(ngx_slab_pool_t *pool, Item &item)
+{
+    if (item.block) {
+        ngx_slab_free_locked(pool, std::exchange(item.block, nullptr));
+    }
+}
+
+void *create(ngx_slab_pool_t *pool, Directory *old, const Wanted &wanted)
+{
+    void *block = ngx_slab_calloc_locked(pool, wanted.size);
+
+    if (block == nullptr || wanted.kind != STOCK) {
+        return block;
+    }
+
+    auto stock = l402::Stock::create(block, wanted.count, wanted.invoice_size);
+
+    // Of another size before: the invoices are as good as they were.
+    for (ngx_uint_t i = 0; old && i < old->count; i++) {
+        Item &item = old->items[i];
+
+        if (item.block && item.kind == STOCK && item.key == wanted.key) {
+            static_cast<l402::Stock *>(item.block)->move_to(*stock,
+                ngx_time());
+        }
+    }
+
+    return stock;
+}
+
+// Workers of the old configuration may find that theirs is gone, and then ask
+// for each invoice.
+void fill(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
+{
+    std::vector<Wanted> list = list_wanted(mcf);
+    auto root = static_cast<Root *>(mcf->zone->data);
+    ngx_slab_pool_t *pool = pool_of(mcf->zone);
+    bool complete = true;
+
+    ngx_http_l402_zone_lock_t lock(mcf->zone);
+
+    Directory *old = root->directory;
+    auto directory = static_cast<Directory *>(
+        ngx_slab_calloc_locked(pool, directory_size(list.size())));
+
+    if (directory == nullptr) {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+            "l402: no room in the zone \"%V\" to change its contents; there "
+            "is no stock of invoices until nginx is restarted",
+            &mcf->zone->shm.name);
+        return;
+    }
+
+    root->directory = nullptr;
+
+    for (Wanted &wanted : list) {
+        wanted.block = take_same(old, wanted);
+    }
+
+    for (ngx_uint_t i = 0; old && i < old->count; i++) {
+        if (!is_wanted(list, old->items[i])) {
+            drop(pool, old->items[i]);
+        }
+    }
+
+    for (Wanted &wanted : list) {
+        if (wanted.block == nullptr) {
+            wanted.block = create(pool, old, wanted);
+            complete = complete && wanted.block;
+        }
+
+        directory->items[directory->count++] =
+            {wanted.key, wanted.kind, wanted.block};
+    }
+
+    for (ngx_uint_t i = 0; old && i < old->count; i++) {
+        drop(pool, old->items[i]);
+    }
+
+    if (old) {
+        ngx_slab_free_locked(pool, old);
+    }
+
+    root->directory = directory;
+
+    if (!complete) {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+            "l402: no room in the zone \"%V\" for all that it shall hold "
+            "beside what it held before the reload; some stocks of invoices "
+            "are left out until nginx is restarted", &mcf->zone->shm.name);
+    }
+}
+
+}  // namespace
+
+char *ngx_http_l402_set_zone(ngx_conf_t *cf, ngx_command_t *, void *conf)
+{
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(conf);
+    auto value = static_cast<ngx_str_t *>(cf->args->elts);
+    auto failed = static_cast<char *>(NGX_CONF_ERROR);
+    std::string_view text = ngx_http_l402_view(value[1]);
+    size_t colon = text.find(':');
+
+    if (cf->args->nelts > 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid parameter \"%V\" in \"l402_zone\", this version takes "
+            "\"name:size\" alone", &value[2]);
+        return failed;
+    }
+
+    ngx_str_t name = {0, nullptr}, size_text = {0, nullptr};
+    ssize_t size = NGX_ERROR;
+
+    if (colon != text.npos && colon > 0) {
+        name = {colon, value[1].data};
+        size_text = {text.size() - colon - 1, value[1].data + colon + 1};
+        size = ngx_parse_size(&size_text);
+    }
+
+    if (size == NGX_ERROR || size < static_cast<ssize_t>(8 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid value \"%V\" in \"l402_zone\", it must be a name and a "
+            "size of at least %uzk such as \"l402:1m\"", &value[1],
+            8 * ngx_pagesize / 1024);
+        return failed;
+    }
+
+    if (mcf->zone) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "\"l402_zone\" \"%V\" is duplicate, there can be one zone", &name);
+        return failed;
+    }
+
+    size_t old_size = 0;
+
+    if (!is_size_of_old(cf, name, static_cast<size_t>(size), old_size)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "the size of \"l402_zone\" \"%V\" cannot change from %uz to %z "
+            "bytes by a reload, which would lose what it holds: restart nginx",
+            &name, old_size, size);
+        return failed;
+    }
+
+    mcf->zone = ngx_shared_memory_add(cf, &name, static_cast<size_t>(size),
+        &ngx_http_l402_module);
+
+    if (mcf->zone == nullptr) {
+        return failed;
+    }
+
+    mcf->zone->init = init_zone;
+    return NGX_CONF_OK;
+}
+
+ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
+    ngx_http_l402_main_conf_t *mcf)
+{
+    std::vector<Wanted> list = list_wanted(mcf);
+    size_t needed = needed_size(list);
+
+    if (list.empty()) {
+        return NGX_OK;
+    }
+
+    if (mcf->zone == nullptr && mcf->stocks.nelts) {
+        auto stock = static_cast<ngx_http_l402_stock_t **>(
+            mcf->stocks.elts)[0];
+
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, stock->service->place,
+            "\"pool\" in l402_invoice_service \"%V\" needs shared memory, add "
+            "\"l402_zone l402:%uzk\" or more", &stock->service->name,
+            needed / 1024);
+        return NGX_ERROR;
+    }
+
+    if (mcf->zone == nullptr) {
+        mcf->zone = ngx_shared_memory_add(cf, &own_name, needed,
+            &ngx_http_l402_module);
+
+        if (mcf->zone == nullptr) {
+            return NGX_ERROR;
+        }
+
+        mcf->zone->init = init_zone;
+        return NGX_OK;
+    }
+
+    if (mcf->zone->shm.size < needed) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "\"l402_zone\" \"%V\" is too small: its invoice services and "
+            "their \"pool\"s need at least %uzk", &mcf->zone->shm.name,
+            needed / 1024);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+void ngx_http_l402_fill_zone(ngx_cycle_t *cycle,
+    ngx_http_l402_main_conf_t *mcf)
+{
+    if (mcf->zone && mcf->zone->data) {
+        fill(cycle, mcf);
+    }
+}
+
+ngx_http_l402_zone_lock_t::ngx_http_l402_zone_lock_t(ngx_shm_zone_t *zone)
+    : zone_(zone)
+{
+    ngx_shmtx_lock(&pool_of(zone_)->mutex);
+}
+
+ngx_http_l402_zone_lock_t::~ngx_http_l402_zone_lock_t()
+{
+    ngx_shmtx_unlock(&pool_of(zone_)->mutex);
+}
+
+l402::RecentHashes *ngx_http_l402_zone_lock_t::recent() const
+{
+    return static_cast<Root *>(zone_->data)->recent;
+}
+
+l402::Breaker *ngx_http_l402_zone_lock_t::breaker(const Key &key) const
+{
+    return static_cast<l402::Breaker *>(find(BREAKER, key));
+}
+
+l402::Stock *ngx_http_l402_zone_lock_t::stock(const Key &key) const
+{
+    return static_cast<l402::Stock *>(find(STOCK, key));
+}
+
+void *ngx_http_l402_zone_lock_t::find(ngx_uint_t kind, const Key &key) const
+{
+    const Directory *directory = static_cast<Root *>(zone_->data)->directory;
+
+    for (ngx_uint_t i = 0; directory && i < directory->count; i++) {
+        if (directory->items[i].kind == kind && directory->items[i].key == key)
+        {
+            return directory->items[i].block;
+        }
+    }
+
+    return nullptr;
+}
