@@ -47,9 +47,11 @@ public:
 
     // One process refills at a time. True: it is this one until `now` +
     // `length` (ms of a clock that all processes share), unless it releases
-    // it. What the owner may have under way is for it to know.
+    // it. The upper half of `owner` is the process's id, for those who find
+    // that it is gone.
     bool claim(uint64_t owner, uint64_t now, uint64_t length) noexcept;
     void release(uint64_t owner) noexcept;
+    uint64_t owner() const noexcept { return owner_; }
 
     // Moves what is ready into an empty stock of another size.
     void move_to(Stock &other, int64_t now);

@@ -140,6 +140,7 @@ struct ngx_http_l402_main_conf_t {
     ngx_array_t          stocks;     // of ngx_http_l402_stock_t *
 
     ngx_shm_zone_t      *zone;       // l402_zone, or a small one of our own
+    ngx_http_l402_place_t zone_place;
 
     // Variables that may have been read before the credential was taken off.
     ngx_int_t            credential_variables[3];

@@ -13,9 +13,15 @@ namespace {
 constexpr ngx_msec_t look_again = 1000;  // ms
 // After something was taken: a burst is served first.
 constexpr ngx_msec_t look_soon = 100;    // ms
-// How long a worker that was killed keeps others from refilling, beyond the
+// How long a worker that is stuck keeps others from refilling, beyond the
 // deadline of its last call.
 constexpr uint64_t grace = 2000;         // ms
+
+bool is_gone(uint64_t owner)
+{
+    return kill(static_cast<pid_t>(owner >> 32), 0) == -1
+           && ngx_errno == NGX_ESRCH;
+}
 
 class Refill;
 
@@ -152,8 +158,16 @@ bool Refill::claim()
     ngx_http_l402_zone_lock_t lock(zone_);
     l402::Stock *stock = lock.stock(stock_->key);
 
-    return stock && stock->claim(owner_, ngx_current_msec,
-                        client().service().timeout + grace);
+    if (stock == nullptr) {
+        return false;
+    }
+
+    if (stock->owner() != owner_ && is_gone(stock->owner())) {
+        stock->release(stock->owner());
+    }
+
+    return stock->claim(owner_, ngx_current_msec,
+        client().service().timeout + grace);
 }
 
 void Refill::release()

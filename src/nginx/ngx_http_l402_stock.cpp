@@ -122,12 +122,12 @@ ngx_int_t ngx_http_l402_list_stocks(ngx_conf_t *cf, MainConf *mcf)
 }
 
 // Characters of the longest invoice that has a place: a description is eight
-// bits to five, and the rest holds some five hints of private channels.
+// bits to five, and the rest holds some seven hints of private channels.
 size_t ngx_http_l402_invoice_size(const ngx_http_l402_stock_t *stock)
 {
     constexpr size_t longest_memo = 639;
 
-    return 720 + ngx_min(stock->request.memo.size(), longest_memo) * 8 / 5;
+    return 900 + ngx_min(stock->request.memo.size(), longest_memo) * 8 / 5;
 }
 
 bool ngx_http_l402_take_ready(ngx_http_request_t *r, MainConf *mcf,

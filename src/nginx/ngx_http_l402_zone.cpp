@@ -341,6 +341,7 @@ char *ngx_http_l402_set_zone(ngx_conf_t *cf, ngx_command_t *, void *conf)
     }
 
     mcf->zone->init = init_zone;
+    ngx_http_l402_set_place(cf, &mcf->zone_place);
     return NGX_CONF_OK;
 }
 
@@ -378,7 +379,7 @@ ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
     }
 
     if (mcf->zone->shm.size < needed) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, mcf->zone_place,
             "\"l402_zone\" \"%V\" is too small: its invoice services and "
             "their \"pool\"s need at least %uzk", &mcf->zone->shm.name,
             needed / 1024);
