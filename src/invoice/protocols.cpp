@@ -5,13 +5,9 @@ namespace l402 {
 namespace {
 
 constexpr const Protocol *protocols[] = {
-    &lnd_protocol,
-    &cln_protocol,
-    &eclair_protocol,
-    &phoenixd_protocol,
-    &lnbits_protocol,
-    &btcpay_protocol,
-    &lnurl_protocol,
+#define L402_ENTRY(name) &name##_protocol,
+    L402_PROTOCOLS(L402_ENTRY)
+#undef L402_ENTRY
 };
 
 }  // namespace

@@ -1,16 +1,22 @@
-// The protocols' own entries; protocols.cpp has the table of them.
+// The table of protocols: a row for each. A row is the name of the file that
+// defines <name>_protocol, declared here.
 #pragma once
 
 #include "l402/invoice.h"
 
+#define L402_PROTOCOLS(row)                                                   \
+    row(lnd)                                                                  \
+    row(cln)                                                                  \
+    row(eclair)                                                               \
+    row(phoenixd)                                                             \
+    row(lnbits)                                                               \
+    row(btcpay)                                                               \
+    row(lnurl)
+
 namespace l402 {
 
-extern const Protocol lnd_protocol;
-extern const Protocol cln_protocol;
-extern const Protocol eclair_protocol;
-extern const Protocol phoenixd_protocol;
-extern const Protocol lnbits_protocol;
-extern const Protocol btcpay_protocol;
-extern const Protocol lnurl_protocol;
+#define L402_DECLARE(name) extern const Protocol name##_protocol;
+L402_PROTOCOLS(L402_DECLARE)
+#undef L402_DECLARE
 
 }  // namespace l402
