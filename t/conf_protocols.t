@@ -24,16 +24,19 @@ sub good {
 
 # ---- the credential ----
 
+my @needy = ((map { [$_ => 'http://127.0.0.1:1'] } qw(cln eclair phoenixd
+    lnbits)), [btcpay => $store]);
+
 bad("$_->[0] without a credential",
     qq{$name "node" has no "credential_file", which protocol "$_->[0]" needs},
     "$name node { # here", "protocol $_->[0];", "url $_->[1];", '}')
-    for [lnbits => 'http://127.0.0.1:1'], [btcpay => $store];
+    for @needy;
 
 good("$_->[0] with a credential", "protocol $_->[0];", "url $_->[1];", $key)
-    for [lnbits => 'http://127.0.0.1:1'], [btcpay => $store];
+    for @needy;
 
-good("$_ without a credential", "protocol $_;", 'url http://127.0.0.1:1;')
-    for qw(lnd cln eclair phoenixd);
+# lnd can be run without macaroons.
+good('lnd without a credential', 'protocol lnd;', 'url http://127.0.0.1:1;');
 
 for my $lines (["$key # here", 'protocol lnurl;'],
                ['protocol lnurl;', "$key # here"]) {

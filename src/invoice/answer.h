@@ -12,6 +12,14 @@ inline constexpr size_t max_answer_size = 65536;  // bytes of JSON
 inline constexpr unsigned max_answer_depth = 16;  // an invoice needs 3
 inline constexpr size_t max_quote_size = 120;
 
+// Services disagree about which of them a new invoice deserves, and so do what
+// stands in front of them and their own versions. What comes with it is checked
+// in either case.
+inline bool is_success(long status) noexcept
+{
+    return status == 200 || status == 201;
+}
+
 // A step that ends the attempt.
 ProtocolStep failed(std::string error);
 

@@ -58,7 +58,7 @@ ProtocolStep BtcpayAttempt::answered(const HttpAnswer &answer)
     std::string error;
     bool is_object = parse_answer(answer.body, body, error);
 
-    if (answer.status != 200) {
+    if (!is_success(answer.status)) {
         return failed(status_error(answer.status, find_message(body), key_));
     }
 

@@ -66,11 +66,7 @@ ProtocolStep ClnAttempt::start()
     step.call.path = "/v1/invoice";
     step.call.content_type = "application/json";
     step.call.body = body.dump();
-
-    if (!rune_.empty()) {
-        step.call.headers.emplace_back("Rune", rune_);
-    }
-
+    step.call.headers.emplace_back("Rune", rune_);
     return step;
 }
 
@@ -80,7 +76,7 @@ ProtocolStep ClnAttempt::answered(const HttpAnswer &answer)
     std::string error;
     bool is_object = parse_answer(answer.body, body, error);
 
-    if (answer.status != 201) {
+    if (!is_success(answer.status)) {
         return failed(status_error(answer.status,
             is_object ? find_text(body, "message") : nullptr, rune_));
     }
@@ -122,6 +118,8 @@ std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
 
 }  // namespace
 
-const Protocol cln_protocol = {"cln", read_credential, attempt};
+const Protocol cln_protocol = {
+    "cln", read_credential, attempt, 1, CredentialUse::required,
+};
 
 }  // namespace l402

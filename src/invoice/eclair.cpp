@@ -41,7 +41,7 @@ ProtocolStep EclairAttempt::answered(const HttpAnswer &answer)
     std::string error;
     bool is_object = parse_answer(answer.body, body, error);
 
-    if (answer.status != 200) {
+    if (!is_success(answer.status)) {
         return failed(form_error(answer.status,
             is_object ? find_text(body, "error") : nullptr, password_));
     }
@@ -64,6 +64,8 @@ std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
 
 }  // namespace
 
-const Protocol eclair_protocol = {"eclair", read_credential, attempt};
+const Protocol eclair_protocol = {
+    "eclair", read_credential, attempt, 1, CredentialUse::required,
+};
 
 }  // namespace l402

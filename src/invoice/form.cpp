@@ -66,19 +66,15 @@ ProtocolStep send_form(const char *path, const FormFields &fields,
     step.call.path = path;
     step.call.content_type = "application/x-www-form-urlencoded";
     step.call.body = encode_form(fields);
-
-    if (!password.empty()) {
-        step.call.headers.emplace_back("Authorization",
-            basic_authorization(password));
-    }
-
+    step.call.headers.emplace_back("Authorization",
+        basic_authorization(password));
     return step;
 }
 
 std::string form_error(long status, const std::string *message,
     const std::string &password)
 {
-    if (message == nullptr || password.empty()) {
+    if (message == nullptr) {
         return status_error(status, message, password);
     }
 

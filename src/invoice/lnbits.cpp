@@ -66,7 +66,7 @@ ProtocolStep LnbitsAttempt::answered(const HttpAnswer &answer)
     std::string error;
     bool is_object = parse_answer(answer.body, body, error);
 
-    if (answer.status != 201) {
+    if (!is_success(answer.status)) {
         return failed(status_error(answer.status,
             is_object ? find_detail(body) : nullptr, key_));
     }

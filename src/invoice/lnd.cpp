@@ -70,7 +70,7 @@ ProtocolStep LndAttempt::answered(const HttpAnswer &answer)
     std::string error;
     bool is_object = parse_answer(answer.body, body, error);
 
-    if (answer.status != 200) {
+    if (!is_success(answer.status)) {
         const std::string *message =
             is_object ? find_text(body, "message") : nullptr;
 

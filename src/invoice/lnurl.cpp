@@ -61,7 +61,7 @@ ProtocolStep LnurlAttempt::answered(const HttpAnswer &answer)
     bool is_object = parse_answer(answer.body, body, error);
     const std::string *reason = is_object ? find_text(body, "reason") : nullptr;
 
-    if (answer.status != 200) {
+    if (!is_success(answer.status)) {
         return failed(status_error(answer.status, reason, {}));
     }
 

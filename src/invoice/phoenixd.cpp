@@ -68,7 +68,7 @@ ProtocolStep PhoenixdAttempt::start()
 
 ProtocolStep PhoenixdAttempt::answered(const HttpAnswer &answer)
 {
-    if (answer.status != 200) {
+    if (!is_success(answer.status)) {
         std::string message(answer.body);
 
         return failed(form_error(answer.status,
@@ -97,7 +97,9 @@ std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
 
 }  // namespace
 
-const Protocol phoenixd_protocol = {"phoenixd", read_credential, attempt,
-    msat_per_sat};
+const Protocol phoenixd_protocol = {
+    "phoenixd", read_credential, attempt, msat_per_sat,
+    CredentialUse::required,
+};
 
 }  // namespace l402

@@ -92,7 +92,7 @@ void what_is_no_answer_fails(void **)
     check_bad_answers(btcpay);
 }
 
-void only_200_is_success(void **)
+void only_200_and_201_are_success(void **)
 {
     check_other_statuses(btcpay);
 }
@@ -201,7 +201,7 @@ int main()
         cmocka_unit_test(memos_are_escaped_mended_and_cut),
         cmocka_unit_test(the_documented_answer_is_an_offer),
         cmocka_unit_test(what_is_no_answer_fails),
-        cmocka_unit_test(only_200_is_success),
+        cmocka_unit_test(only_200_and_201_are_success),
         cmocka_unit_test(errors_are_told_in_greenfields_words),
         cmocka_unit_test(no_error_holds_the_key),
         cmocka_unit_test(the_file_holds_the_api_key),

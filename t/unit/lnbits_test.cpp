@@ -143,7 +143,7 @@ void what_is_no_answer_fails(void **)
     check_bad_answers(strict);
 }
 
-void only_201_is_success(void **)
+void only_200_and_201_are_success(void **)
 {
     check_other_statuses(lnbits);
 }
@@ -210,7 +210,7 @@ int main()
         cmocka_unit_test(an_answer_of_its_own_is_an_offer),
         cmocka_unit_test(the_invoice_may_have_its_older_name),
         cmocka_unit_test(what_is_no_answer_fails),
-        cmocka_unit_test(only_201_is_success),
+        cmocka_unit_test(only_200_and_201_are_success),
         cmocka_unit_test(errors_are_told_in_lnbits_words),
         cmocka_unit_test(no_error_holds_the_key),
         cmocka_unit_test(the_file_holds_the_invoice_key),

@@ -287,7 +287,7 @@ void other_statuses_fail_with_lnds_words(void **)
 {
     fails(401, "", "answered 401");
     fails(404, "Not Found", "answered 404");
-    fails(201, good_answer().dump(), "answered 201");
+    fails(202, good_answer().dump(), "answered 202");
     fails(302, "", "answered 302");
     fails(0, "", "answered 0");
     fails(500, "{\"code\":2,\"message\":\"verification failed: signature "

@@ -333,7 +333,7 @@ void errors_are_told_in_the_services_words(void **)
     body["status"] = "OK";
     assert_true(asked(body).kind == Kind::send);
 
-    for (long status : {0L, 201L, 204L, 302L, 404L, 429L, 500L}) {
+    for (long status : {0L, 202L, 204L, 302L, 404L, 429L, 500L}) {
         std::string answered = "answered " + std::to_string(status);
 
         assert_fails(asked(offered(), "", status), answered);

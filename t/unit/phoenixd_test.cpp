@@ -42,9 +42,9 @@ void the_call_is_createinvoice(void **)
         "amountSat=10&description=weather&expirySeconds=600&externalId=l402");
 }
 
-void without_a_password_there_is_no_header(void **)
+void without_a_password_it_does_nothing(void **)
 {
-    assert_int_equal(phoenixd.call(request(), "").headers.size(), 0);
+    assert_true(phoenixd.protocol().credential_use == CredentialUse::required);
 }
 
 // The client rounds the amount up to the unit before the attempt.
@@ -116,7 +116,7 @@ void what_is_no_answer_fails(void **)
     check_bad_answers(phoenixd);
 }
 
-void only_200_is_success(void **)
+void only_200_and_201_are_success(void **)
 {
     check_other_statuses(phoenixd);
 }
@@ -175,13 +175,13 @@ int main()
 {
     const CMUnitTest tests[] = {
         cmocka_unit_test(the_call_is_createinvoice),
-        cmocka_unit_test(without_a_password_there_is_no_header),
+        cmocka_unit_test(without_a_password_it_does_nothing),
         cmocka_unit_test(amounts_are_whole_sats),
         cmocka_unit_test(memos_cannot_become_fields),
         cmocka_unit_test(long_memos_are_cut_between_characters),
         cmocka_unit_test(the_published_answer_is_an_offer),
         cmocka_unit_test(what_is_no_answer_fails),
-        cmocka_unit_test(only_200_is_success),
+        cmocka_unit_test(only_200_and_201_are_success),
         cmocka_unit_test(errors_are_told_in_phoenixds_words),
         cmocka_unit_test(no_error_holds_the_password),
         cmocka_unit_test(the_file_holds_the_password),
