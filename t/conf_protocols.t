@@ -48,10 +48,10 @@ for my $lines (["$key # here", 'protocol lnurl;'],
 
 # ---- the url of a store ----
 
-my $no_store = q{names no store's Lightning node: "https://host/api/v1/stores/}
-    . '<store id>/lightning/BTC" is right';
+my $no_store =
+    'names no store: "https://host/api/v1/stores/<store id>" is right';
 
-for ('https://127.0.0.1', "${api}stores/8bPLCXjS", "$store/invoices",
+for ('https://127.0.0.1', "${api}stores", "$store/invoices",
      "${api}stores/8bPLCXjS/lightning")
 {
     bad("btcpay at $_", qq{invalid value "$_" in "url" of $name: $no_store},
@@ -59,7 +59,7 @@ for ('https://127.0.0.1', "${api}stores/8bPLCXjS", "$store/invoices",
 }
 
 good("btcpay at $_", "url $_;", $key, 'protocol btcpay;')
-    for $store, "$store/", "${api}server/lightning/BTC",
+    for $store, "$store/", "${api}stores/8bPLCXjS", "${api}server/lightning/BTC",
         'http://unix:/run/btcpay.sock:/api/v1/stores/1/lightning/BTC';
 
 # ---- what a payer would be given ----

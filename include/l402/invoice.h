@@ -40,6 +40,8 @@ public:
 
 // ---- protocols ----
 
+inline constexpr size_t max_answer_size = 64 * 1024;  // bytes of a body
+
 struct HttpCall {
     std::string method;        // "POST"
     std::string path;          // below the service's base, "/v1/invoices"
@@ -49,6 +51,7 @@ struct HttpCall {
     std::string content_type;  // empty: no body
     std::string body;
     std::vector<std::pair<std::string, std::string>> headers;
+    size_t      max_answer = max_answer_size;
 };
 
 struct HttpAnswer {

@@ -113,15 +113,16 @@ ProtocolStep failed(std::string error)
 }
 
 bool parse_answer(std::string_view body, nlohmann::json &out,
-    std::string &error)
+    std::string &error, size_t max_size)
 {
     if (body.empty()) {
         error = "answered with an empty body";
         return false;
     }
 
-    if (body.size() > max_answer_size) {
-        error = "answered with more than 65536 bytes";
+    if (body.size() > max_size) {
+        error = "answered with more than " + std::to_string(max_size)
+                + " bytes";
         return false;
     }
 

@@ -8,7 +8,6 @@
 
 namespace l402 {
 
-inline constexpr size_t max_answer_size = 65536;  // bytes of JSON
 inline constexpr unsigned max_answer_depth = 16;  // an invoice needs 3
 inline constexpr size_t max_quote_size = 120;
 
@@ -23,10 +22,10 @@ inline bool is_success(long status) noexcept
 // A step that ends the attempt.
 ProtocolStep failed(std::string error);
 
-// False, with `error`, unless the body is a JSON object. Throws nothing of
-// nlohmann's, and no nesting exhausts the stack.
+// False, with `error`, unless the body is a JSON object of at most `max_size`
+// bytes. Throws nothing of nlohmann's, and no nesting exhausts the stack.
 bool parse_answer(std::string_view body, nlohmann::json &out,
-    std::string &error);
+    std::string &error, size_t max_size = max_answer_size);
 
 // The member's text; null where it is missing, empty or no string.
 const std::string *find_text(const nlohmann::json &object, const char *name);

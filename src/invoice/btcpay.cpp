@@ -71,6 +71,16 @@ bool read_credential(std::string_view file, std::string &credential,
     return read_secret(file, "the API key alone", credential, error);
 }
 
+// /api/v1/stores/<id>
+bool names_store(std::string_view base)
+{
+    constexpr std::string_view stores = "/api/v1/stores/";
+    size_t begin = base.find(stores);
+
+    return begin != base.npos && base.size() > begin + stores.size()
+           && base.find('/', begin + stores.size()) == base.npos;
+}
+
 // /api/v1/stores/<id>/lightning/BTC; a server's own node is there too, at
 // /api/v1/server/lightning/BTC.
 bool names_node(std::string_view base)
@@ -91,9 +101,13 @@ bool read_url(std::string_view text, ServiceUrl &out, std::string &error)
         return false;
     }
 
+    if (names_store(url.base)) {
+        url.base += "/lightning/BTC";
+    }
+
     if (!names_node(url.base)) {
-        error = "names no store's Lightning node: \"https://host/api/v1/"
-                "stores/<store id>/lightning/BTC\" is right";
+        error = "names no store: \"https://host/api/v1/stores/<store id>\" is "
+                "right";
         return false;
     }
 

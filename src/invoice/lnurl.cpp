@@ -23,6 +23,9 @@ constexpr uint64_t msat_per_sat = 1000;
 constexpr uint32_t default_expiry = 86400;  // seconds: services say 1 h to 1 d
 constexpr size_t max_comment = 639;         // bytes, it becomes part of a url
 
+// The metadata may have a picture of 136536 characters in it (LUD-06).
+constexpr size_t max_offer = 256 * 1024;    // bytes
+
 constexpr const char *forms =
     "\"user@host\", \"https://host/.well-known/lnurlp/user\" or "
     "\"lnurl1...\"";
@@ -51,6 +54,7 @@ ProtocolStep LnurlAttempt::start()
 
     step.kind = ProtocolStep::Kind::send;
     step.call.method = "GET";
+    step.call.max_answer = max_offer;
     return step;
 }
 
@@ -58,7 +62,8 @@ ProtocolStep LnurlAttempt::answered(const HttpAnswer &answer)
 {
     nlohmann::json body;
     std::string error;
-    bool is_object = parse_answer(answer.body, body, error);
+    bool is_object = parse_answer(answer.body, body, error,
+        called_back_ ? max_answer_size : max_offer);
     const std::string *reason = is_object ? find_text(body, "reason") : nullptr;
 
     if (!is_success(answer.status)) {
@@ -177,8 +182,10 @@ ProtocolStep LnurlAttempt::call_back(const nlohmann::json &body)
         fields.emplace_back("comment", words);
     }
 
-    ProtocolStep step = start();
+    ProtocolStep step;
 
+    step.kind = ProtocolStep::Kind::send;
+    step.call.method = "GET";
     step.call.url = *callback
                     + (callback->find('?') == callback->npos ? "?" : "&")
                     + encode_form(fields);

@@ -7,8 +7,6 @@
 
 namespace {
 
-constexpr size_t max_body = 64 * 1024;
-
 struct Exchange;
 
 // nginx's debug log reads a descriptor out of what an event belongs to.
@@ -82,6 +80,7 @@ struct Exchange final : l402::HttpExchange {
     curl_slist       *resolve = nullptr;
     bool              running = false;
     bool              too_large = false;
+    size_t            max_body = 0;
     std::string       url;
     std::string       request_body;
     std::string       body;
@@ -297,7 +296,7 @@ size_t Exchange::take_body(char *data, size_t size, size_t count,
     auto e = static_cast<Exchange *>(self);
     size_t n = size * count;
 
-    if (e->body.size() + n > max_body) {
+    if (e->body.size() + n > e->max_body) {
         e->too_large = true;
         return 0;
     }
@@ -338,6 +337,7 @@ void Exchange::prepare(const l402::Endpoint &endpoint,
         }
     };
 
+    max_body = call.max_answer;
     url = endpoint.url.join(call.path);
     set(CURLOPT_URL, url.c_str());
     set(CURLOPT_PRIVATE, reinterpret_cast<char *>(this));
@@ -429,7 +429,11 @@ void Exchange::done(CURLcode code)
     detach();
 
     if (too_large) {
-        waiter.http_failed("answered with more than 64 kB");
+        char words[64];
+
+        snprintf(words, sizeof(words), "answered with more than %zu kB",
+            max_body / 1024);
+        waiter.http_failed(words);
 
     } else if (code != CURLE_OK) {
         // libcurl's text names hosts and causes, and quotes no header.

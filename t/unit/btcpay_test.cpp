@@ -148,7 +148,7 @@ void the_file_holds_the_api_key(void **)
                                .c_str(), "is not one line of text"));
 }
 
-void the_url_names_a_node(void **)
+void the_url_names_a_store(void **)
 {
     const std::string store =
         "/api/v1/stores/AAuE4PVZ9kQoC9KwQdSnqyYkdJL2SqJa2mkuXC3f9fqC";
@@ -166,7 +166,19 @@ void the_url_names_a_node(void **)
             ("https://pay.example:443" + base + "/invoices").c_str());
     }
 
-    for (const std::string &base : {std::string(), store,
+    for (const std::string &slash : {std::string(), std::string("/")}) {
+        ServiceUrl url;
+        std::string error;
+
+        assert_true(btcpay.protocol().read_url("https://pay.example/pay"
+            + store + slash, url, error));
+        assert_string_equal(url.join("/invoices").c_str(),
+            ("https://pay.example:443/pay" + store
+             + "/lightning/BTC/invoices").c_str());
+    }
+
+    for (const std::string &base : {std::string(),
+             std::string("/api/v1/stores"), std::string("/api/v1/stores/"),
              store + "/lightning", store + "/lightning/",
              store + "/lightning/BTC/invoices", store + "/invoices",
              std::string("/stores/1/lightning/BTC"),
@@ -179,7 +191,7 @@ void the_url_names_a_node(void **)
         assert_false(btcpay.protocol().read_url("https://pay.example" + base,
             url, error));
         assert_non_null(strstr(error.c_str(),
-            "/api/v1/stores/<store id>/lightning/BTC\" is right"));
+            "names no store: \"https://host/api/v1/stores/<store id>\" is right"));
         assert_string_equal(url.host.c_str(), "untouched");
     }
 
@@ -205,7 +217,7 @@ int main()
         cmocka_unit_test(errors_are_told_in_greenfields_words),
         cmocka_unit_test(no_error_holds_the_key),
         cmocka_unit_test(the_file_holds_the_api_key),
-        cmocka_unit_test(the_url_names_a_node),
+        cmocka_unit_test(the_url_names_a_store),
     };
 
     return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -299,8 +299,6 @@ void bodies_that_are_no_answer_fail(void **)
         {"\"lnbc1\"", "answered with JSON that is no object"},
         {std::string(65000, '['), "answered with JSON that is nested too "
                                   "deeply"},
-        {"{\"pr\":\"lnbc1\"" + std::string(65536, ' ') + "}",
-            "answered with more than 65536 bytes"},
     };
 
     for (const auto &c : cases) {
@@ -308,6 +306,35 @@ void bodies_that_are_no_answer_fail(void **)
                          ->answered({200, c.body}), c.error);
         assert_fails(called_back(200, c.body), c.error);
     }
+}
+
+// LUD-06: "Up to 136536 characters (100Kb of image data in base-64 encoding)".
+void a_picture_has_room_in_the_metadata_alone(void **)
+{
+    json body = offered();
+    auto padded = [](const std::string &text, size_t size) {
+        return text + std::string(size - text.size(), ' ');
+    };
+
+    body["metadata"] = R"([["text/plain","a"],["image/png;base64",")"
+                       + std::string(136536, 'A') + "\"]]";
+    assert_true(asked(body).kind == Kind::send);
+    assert_int_equal(lnurl().attempt("", request())->start().call.max_answer,
+        262144);
+
+    std::string offer = offered().dump(), pr = R"({"pr":"lnbc1"})";
+
+    assert_true(lnurl().attempt("", request())
+                    ->answered({200, padded(offer, 262144)}).kind
+                == Kind::send);
+    assert_fails(lnurl().attempt("", request())
+                     ->answered({200, padded(offer, 262145)}),
+        "answered with more than 262144 bytes");
+
+    assert_int_equal(asked(offered()).call.max_answer, 65536);
+    assert_true(called_back(200, padded(pr, 65536)).kind == Kind::done);
+    assert_fails(called_back(200, padded(pr, 65537)),
+        "answered with more than 65536 bytes");
 }
 
 // "status": "ERROR" comes with 200, and with others.
@@ -394,6 +421,7 @@ int main()
         cmocka_unit_test(the_metadata_is_hashed_unescaped),
         cmocka_unit_test(an_answer_without_an_invoice_fails),
         cmocka_unit_test(bodies_that_are_no_answer_fail),
+        cmocka_unit_test(a_picture_has_room_in_the_metadata_alone),
         cmocka_unit_test(errors_are_told_in_the_services_words),
         cmocka_unit_test(an_invoice_for_another_description_is_refused),
     };
