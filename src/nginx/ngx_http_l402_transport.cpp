@@ -436,7 +436,12 @@ void Exchange::done(CURLcode code)
         waiter.http_failed(words);
 
     } else if (code != CURLE_OK) {
-        // libcurl's text names hosts and causes, and quotes no header.
+        // libcurl's text names hosts and causes, and quotes no header, but the
+        // name in a peer's certificate, whatever that is.
+        for (char *p = error; *p; p++) {
+            *p = static_cast<unsigned char>(*p) < ' ' || *p == 0x7f ? '?' : *p;
+        }
+
         waiter.http_failed(error[0] ? error : curl_easy_strerror(code));
 
     } else {

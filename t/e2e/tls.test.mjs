@@ -28,18 +28,22 @@ async function start_elsewhere(cert, key, port) {
 }
 
 describe('a node with TLS', () => {
-    let nginx, elsewhere;
+    let nginx, elsewhere, forger;
 
     before(async () => {
         const url = env('L402_NODE_TLS_URL');
         const own = `ca_file ${env('L402_NODE_CERT')};`;
         const port_elsewhere = await free_port();
+        const port_forger = await free_port();
         const url_elsewhere = `https://127.0.0.1:${port_elsewhere}`;
+        const url_forger = `https://127.0.0.1:${port_forger}`;
 
         nginx = await Nginx.start('tls', ({ dir, port }) => {
             make(path.join(dir, 'other.pem'), path.join(dir, 'other.key'));
             make(path.join(dir, 'elsewhere.pem'),
                  path.join(dir, 'elsewhere.key'), 'DNS:elsewhere.example');
+            make(path.join(dir, 'forger.pem'), path.join(dir, 'forger.key'),
+                 '', '/CN=a\nforged');
 
             const services = {
                 own: { url, more: own },
@@ -50,6 +54,8 @@ describe('a node with TLS', () => {
                 system: { url },
                 elsewhere: { url: url_elsewhere,
                              more: `ca_file ${dir}/elsewhere.pem;` },
+                forger: { url: url_forger,
+                          more: `ca_file ${dir}/forger.pem;` },
                 elsewhere_unverified: { url: url_elsewhere,
                                         more: 'verify off;' },
             };
@@ -70,11 +76,16 @@ describe('a node with TLS', () => {
         elsewhere = await start_elsewhere(
             path.join(nginx.dir, 'elsewhere.pem'),
             path.join(nginx.dir, 'elsewhere.key'), port_elsewhere);
+        forger = await start_elsewhere(
+            path.join(nginx.dir, 'forger.pem'),
+            path.join(nginx.dir, 'forger.key'), port_forger);
     });
 
     after(() => {
-        elsewhere?.close();
-        elsewhere?.closeAllConnections();
+        for (const server of [elsewhere, forger]) {
+            server?.close();
+            server?.closeAllConnections();
+        }
     });
 
     for (const name of ['own', 'hostname', 'unverified',
@@ -96,6 +107,13 @@ describe('a node with TLS', () => {
                          /\[error\].*l402.*(SSL|certificate)/);
         });
     }
+
+    it('a name in a certificate writes no line of its own', async () => {
+        const before = nginx.error_log().length;
+        assert_no_invoice(await request(`${nginx.url}/forger/1k`));
+        assert.match(nginx.error_log().slice(before),
+                     /\[error\].*subject name 'a\?forged' does not/);
+    });
 
     it('ends without a trace', () => nginx.stop());
 });
