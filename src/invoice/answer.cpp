@@ -133,7 +133,8 @@ bool parse_answer(std::string_view body, nlohmann::json &out,
 
     out = nlohmann::json::parse(body.begin(), body.end(), nullptr, false);
 
-    if (out.is_discarded()) {
+    // nlohmann reads no further than a NUL, and finds nothing wrong with it.
+    if (out.is_discarded() || body.find('\0') != body.npos) {
         error = "answered with a body that is not JSON";
         return false;
     }

@@ -435,6 +435,11 @@ void Exchange::done(CURLcode code)
             max_body / 1024);
         waiter.http_failed(words);
 
+    } else if (code == CURLE_OUT_OF_MEMORY) {
+        // libcurl's word for a long header field, too.
+        waiter.http_failed("answered with a header field of more than 100 kB, "
+                           "or memory is short");
+
     } else if (code != CURLE_OK) {
         // libcurl's text names hosts and causes, and quotes no header, but the
         // name in a peer's certificate, whatever that is.

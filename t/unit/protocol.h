@@ -191,7 +191,7 @@ inline void check_bad_answers(const Service &service)
     for (const std::string &body : {std::string("garbage"),
              std::string("<html></html>"), good.substr(0, good.size() / 2),
              good.substr(0, good.size() - 1), good + "x", good + good,
-             std::string(10, '\0'), std::string("{\"a\":\"\xff\"}")})
+             good + '\0', good + std::string("\0x", 2), std::string(10, '\0'), std::string("{\"a\":\"\xff\"}")})
     {
         service.fails(status, body, "answered with a body that is not JSON");
     }

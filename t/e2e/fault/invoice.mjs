@@ -114,13 +114,22 @@ function amount_text(msat) {
 }
 
 // Feature bits 8 and 14: var_onion_optin and payment_secret, required.
-const features = [16, 8, 0];
+const known_features = [16, 8, 0];
+
+// And bit 50, which nobody has a meaning for.
+export const unknown_feature = [1, 0, 0, 0, 0, 0, 0, 0, ...known_features];
+
+// Not the key that signs: the generator is the point of the key 1.
+export const another_payee = Buffer.from(
+    '02' + generator_x.toString(16).padStart(64, '0'), 'hex');
 
 // `prefix` is bcrt, bc, ...; `msat` a BigInt, 0n for no amount; `time` and
-// `expiry` are seconds; a `description_hash` stands in the memo's place.
+// `expiry` are seconds; a `description_hash` stands in the memo's place; a
+// `payee` is claimed to have signed.
 // Returns the text and the payment hash.
 export function invoice({ prefix, msat, time, expiry, memo,
-                          description_hash }) {
+                          description_hash, payee,
+                          features = known_features }) {
     const hash = sha256(randomBytes(32));
     const human = 'ln' + prefix + amount_text(msat);
     const words = [
@@ -132,6 +141,7 @@ export function invoice({ prefix, msat, time, expiry, memo,
         ...field('x', number_words(expiry)),
         ...field('c', number_words(144)),
         ...field('9', features),
+        ...payee ? field('n', to_words(payee)) : [],
     ];
     const signed = [...words, ...to_words(sign(sha256(
         Buffer.concat([Buffer.from(human), to_bytes(words)]))))];

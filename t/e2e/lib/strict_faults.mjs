@@ -1,10 +1,14 @@
 // What goes wrong with a service that was asked correctly: in the form of
 // that service as far as the fault leaves it one. Each fault gets the request,
-// the response, the service, its name, and what was wanted.
+// the response, the service, its name, and what was wanted. What HTTP itself
+// can do is in http_faults.mjs.
 
 import { randomBytes } from 'node:crypto';
-import { invoice } from '../fault/invoice.mjs';
-import { real_invoice, send } from './strict_services.mjs';
+import {
+    another_payee, invoice, unknown_feature,
+} from '../fault/invoice.mjs';
+import { http_faults } from './http_faults.mjs';
+import { real_invoice, send } from './strict.mjs';
 
 const now = () => Math.floor(Date.now() / 1000);
 
@@ -28,6 +32,13 @@ const invoice_with = change => call => send(
     call.response, call.service,
     ...call.service.answer(made(call, change(call.wanted))));
 
+// The right invoice, written by `change`.
+const invoice_as = change => call => {
+    const right = made(call);
+    send(call.response, call.service, ...call.service.answer(
+        { ...right, text: change(right.text) }));
+};
+
 const with_body = change => call => {
     const [code, answer] = call.service.answer(made(call));
     const text = Buffer.from(change(answer, call.service));
@@ -36,26 +47,22 @@ const with_body = change => call => {
     call.response.end(text);
 };
 
-// The head and the beginning of a good answer, then what `rest` does.
-const begun = (size, rest) => call => {
+// By an HTTP fault, which gets the answer's status and bytes.
+const by_http = fault => call => {
     const [code, answer] = call.service.answer(made(call));
-    const text = Buffer.from(JSON.stringify(answer));
-    call.response.writeHead(code, { 'Content-Type': 'application/json',
-                                    'Content-Length': text.length });
-    call.response.write(text.subarray(0, size(text)),
-                        () => rest(call, text.subarray(size(text))));
+    fault(call, code, Buffer.from(JSON.stringify(answer)));
 };
 
-function drip({ response }, text) {
-    let sent = 0;
-    const timer = setInterval(() => {
-        response.write(text.subarray(sent, ++sent));
-        if (sent === text.length) {
-            clearInterval(timer);
-            response.end();
-        }
-    }, 500);
-    response.on('close', () => clearInterval(timer));
+// What a service says of a request, with everything in it that must not stand
+// in a log as it is.
+function leak({ response, service, request }) {
+    const said = [...Object.values(request.headers), service.credential,
+                  Buffer.from(':' + service.credential).toString('base64'),
+                  'a\r\nforged: line \x1b[31mb\x00c'].join(' ');
+    const error = service.error(500);
+    send(response, service, 500, typeof error === 'string' ? said
+        : Object.fromEntries(Object.entries(error).map(([name, value]) =>
+            [name, String(value).startsWith('fault') ? said : value])));
 }
 
 // The same invoice for everybody who asks.
@@ -66,26 +73,27 @@ function duplicate(call) {
     send(call.response, call.service, ...first_answers[call.name]);
 }
 
+const spoilt = text => text.replace(/.$/, last => last === 'q' ? 'p' : 'q');
+
 export const faults = {
+    ...Object.fromEntries(Object.entries(http_faults).map(
+        ([name, fault]) => [name, by_http(fault)])),
     ok,
-    hang() {},
-    close: ({ request }) => request.socket.destroy(),
-    half: begun(text => text.length >> 1,
-                ({ request }) => request.socket.destroy()),
-    drip: begun(() => 1, drip),
     s401: status(401),
     s404: status(404),
     s429: status(429, { 'Retry-After': '7' }),
     s500: status(500),
+    leak,
     redirect: ({ response, service, name }) => send(
         response, service, 302, '', { Location: `/${name}/ok${service.path}` }),
-    // The right answer below the wrong status.
-    othersuccess: call => {
-        const [code, answer] = call.service.answer(made(call));
-        send(call.response, call.service, code === 200 ? 201 : 200, answer);
-    },
+    redirect307: ({ response, service, name }) => send(
+        response, service, 307, '', { Location: `/${name}/ok${service.path}` }),
+
+    // ---- bodies ----
+
     empty: with_body(() => ''),
     garbage: with_body(() => randomBytes(300)),
+    html: with_body(() => '<!doctype html><title>Welcome</title>'),
     array: with_body((answer, { invoice }) => JSON.stringify(
         [answer[invoice]])),
     wrongtype: with_body((answer, { invoice, hash }) => JSON.stringify(
@@ -94,14 +102,53 @@ export const faults = {
         { ...answer, [hash]: undefined })),
     badhash: with_body((answer, { hash }) => JSON.stringify(
         { ...answer, [hash]: answer[hash].slice(2) })),
+    numberhash: with_body((answer, { hash }) => JSON.stringify(
+        { ...answer, [hash]: 17 })),
     huge: with_body(answer => JSON.stringify(
         { more: 'a'.repeat(50 * 1024 * 1024), ...answer })),
+    deep: with_body(answer => JSON.stringify(answer).replace(
+        '{', `{"more":${'['.repeat(20_000)}${']'.repeat(20_000)},`)),
+    trailing: with_body(answer => JSON.stringify(answer) + '\n}'),
+    twice: with_body(answer => JSON.stringify(answer).repeat(2)),
+    nul: with_body(answer => JSON.stringify(answer) + '\0'),
+    badutf8: with_body(answer => Buffer.from(
+        JSON.stringify({ more: '\u00ff', ...answer }), 'latin1')),
+
+    // ---- invoices ----
+
     duplicate,
     amount: invoice_with(({ msat }) => ({ msat: BigInt(msat) * 2n })),
+    less: invoice_with(({ msat }) => ({ msat: BigInt(msat) - 1n })),
     noamount: invoice_with(() => ({ msat: 0n })),
     network: invoice_with(() => ({ prefix: 'bc' })),
     hash: call => send(call.response, call.service, ...call.service.answer(
         { ...made(call), hash: randomBytes(32).toString('hex') })),
     expired: invoice_with(() => ({ time: now() - 7200, expiry: 60 })),
     long: invoice_with(() => ({ expiry: 864_000 })),
+    feature: invoice_with(() => ({ features: unknown_feature })),
+    signer: invoice_with(() => ({ payee: another_payee })),
+    checksum: invoice_as(spoilt),
+    spaces: invoice_as(text => ` ${text}\n`),
+    nulinvoice: invoice_as(text => text + '\0'),
+    uri: invoice_as(text => 'lightning:' + text),
+
+    // ---- odd, and yet an invoice ----
+
+    othersuccess: call => {
+        const [code, answer] = call.service.answer(made(call));
+        send(call.response, call.service, code === 200 ? 201 : 200, answer);
+    },
+    uppercase: invoice_as(text => text.toUpperCase()),
+    bom: with_body(answer => '\ufeff' + JSON.stringify(answer)),
+    // The first of each name is somebody else's.
+    again: call => {
+        const [, other] = call.service.answer(made(call));
+        const [code, answer] = call.service.answer(made(call));
+        const text = JSON.stringify(other).slice(0, -1) + ','
+            + JSON.stringify(answer).slice(1);
+        call.response.writeHead(code, {
+            'Content-Type': 'application/json',
+            'Content-Length': Buffer.byteLength(text) });
+        call.response.end(text);
+    },
 };

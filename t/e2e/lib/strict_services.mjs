@@ -1,5 +1,5 @@
-// Core Lightning (clnrest), Eclair and phoenixd as their own documentation has
-// them: what they would refuse is refused here, with their status and their
+// lnd, Core Lightning (clnrest), Eclair and phoenixd as their own documentation
+// has them: what they would refuse is refused here, with their status and their
 // error's body; what they take becomes an invoice of the real node at
 // L402_NODE_URL, so that it can be paid.
 //
@@ -11,29 +11,13 @@
 // The two that read forms ignore a field that they do not know. Here it is
 // refused: a misspelt one would else make an invoice without it.
 
-import fs from 'node:fs';
 import http from 'node:http';
 import { body } from '../service.mjs';
-import { env } from '../lib.mjs';
+import {
+    Refusal, bytes, is_integer, longest_description, need, send,
+} from './strict.mjs';
 import { faults } from './strict_faults.mjs';
-import { request as call } from './http.mjs';
-
-class Refusal extends Error {
-    constructor(status, body, headers = {}) {
-        super(`${status} ${JSON.stringify(body)}`);
-        Object.assign(this, { status, body, headers });
-    }
-}
-
-const need = (condition, ...refusal) => {
-    if (!condition) {
-        throw new Refusal(...refusal);
-    }
-};
-
-const is_integer = text => /^-?\d{1,19}$/.test(text);
-const bytes = text => Buffer.byteLength(text);
-const longest_description = 639;
+import { lnd } from './strict_lnd.mjs';
 
 // The only value of each field; `refuse` makes what the service says of a
 // field that is not its own.
@@ -270,43 +254,9 @@ const phoenixd = {
     }],
 };
 
-export const services = { cln, eclair, phoenixd };
+export const services = { lnd, cln, eclair, phoenixd };
 
 // ---- the server ----
-
-// An invoice of the real node for what was asked.
-export async function real_invoice({ msat, memo, expiry,
-                                     description_hash }) {
-    const macaroon = fs.readFileSync(env('L402_NODE_MACAROON'));
-    const response = await call(env('L402_NODE_URL') + '/v1/invoices', {
-        method: 'POST',
-        headers: { 'Grpc-Metadata-macaroon': macaroon.toString('hex') },
-        body: JSON.stringify({
-            value_msat: String(msat), memo, expiry: String(expiry),
-            description_hash: description_hash?.toString('base64'),
-        }),
-    });
-    if (response.status !== 200) {
-        throw new Error(`the node answered ${response.text}`);
-    }
-    const { payment_request, r_hash, payment_addr } = response.json();
-    const hex = base64 => Buffer.from(base64, 'base64').toString('hex');
-    return { text: payment_request, hash: hex(r_hash),
-             secret: hex(payment_addr), msat, memo, expiry,
-             time: Math.floor(Date.now() / 1000) };
-}
-
-// As `type` for a text, as JSON for everything else.
-export function send(response, service, status, value, headers = {}) {
-    const is_text = typeof value === 'string';
-    const text = is_text ? value : JSON.stringify(value, null, 4);
-    response.writeHead(status, {
-        'Content-Type': is_text ? service.type : 'application/json',
-        'Content-Length': Buffer.byteLength(text),
-        ...headers,
-    });
-    response.end(text);
-}
 
 // http://127.0.0.1:<port>/<service>/<fault>, with the service's own paths
 // below it; the fault "ok" is none. `seen` has what was taken.

@@ -18,28 +18,7 @@ import https from 'node:https';
 import { invoice } from '../fault/invoice.mjs';
 import { body, listen } from '../service.mjs';
 import { faults } from './strict_faults.mjs';
-import { send } from './strict_services.mjs';
-
-class Refusal extends Error {
-    constructor(status, body) {
-        super(`${status} ${JSON.stringify(body)}`);
-        Object.assign(this, { status, body });
-    }
-}
-
-const need = (condition, ...refusal) => {
-    if (!condition) {
-        throw new Refusal(...refusal);
-    }
-};
-
-const no_others = (object, known, refuse) => {
-    for (const name of Object.keys(object)) {
-        if (!known.includes(name)) {
-            throw refuse(name);
-        }
-    }
-};
+import { Refusal, need, no_others, send } from './strict.mjs';
 
 // ---- LNbits ----
 
@@ -268,6 +247,8 @@ const lnurl_faults = {
     otherhash: call => send(call.response, call.service, 200, {
         pr: plain(call, { description_hash: createHash('sha256')
             .update(metadata('other')).digest() }), routes: [] }),
+    picture: call => send(call.response, call.service, 200,
+                          { pr: plain(call), routes: [] }),
     wrongtype: call => send(call.response, call.service, 200,
                             { pr: [plain(call)], routes: [] }),
 };
@@ -286,7 +267,9 @@ const offer_faults = {
     file: offer => ({ ...offer, callback: 'file:///etc/passwd' }),
     user: offer => ({ ...offer,
                       callback: offer.callback.replace('://', '://a:b@') }),
-    header: offer => ({ ...offer, callback: offer.callback + '\r\nX: y' }),
+    header_in_url: offer => ({ ...offer, callback: offer.callback + '\r\nX: y' }),
+    picture: offer => ({ ...offer, metadata: JSON.stringify(
+        [['text/plain', 'a'], ['image/png;base64', 'A'.repeat(136536)]]) }),
     plainhttp: (offer, plain) => ({ ...offer, callback: plain }),
 };
 
