@@ -160,7 +160,7 @@ struct ngx_http_l402_main_conf_t {
 struct ngx_http_l402_ctx_t {
     l402::Verdict  verdict;     // of the location the request is in
     l402::Result   result;
-    ngx_str_t      service;     // of that location
+    const ngx_http_l402_loc_conf_t *location;  // that one; null: none yet
 
     // A credential that was good where the request came through, carried
     // over internal redirects; the header itself is gone by then.
@@ -206,6 +206,17 @@ inline ngx_http_l402_ctx_t *ngx_http_l402_find_ctx(ngx_http_request_t *r)
 
     return reinterpret_cast<ngx_http_l402_ctx_t *>(
         r->variables[mcf->ctx_variable].data);
+}
+
+// Has the request come through the access phase of the location it is in?
+// Every redirect starts the phases again, and `satisfy any` moves on as the
+// other modules' consent does.
+inline bool ngx_http_l402_passed_access(ngx_http_request_t *r)
+{
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_l402_module));
+
+    return r->phase_handler > mcf->access_end;
 }
 
 // A C++ object in a pool, destroyed with it.
@@ -362,7 +373,23 @@ ngx_int_t ngx_http_l402_add_variables(ngx_conf_t *cf);
 // ngx_http_l402_access.cpp
 ngx_int_t ngx_http_l402_access_handler(ngx_http_request_t *r);
 ngx_http_l402_ctx_t *ngx_http_l402_get_ctx(ngx_http_request_t *r);
-bool ngx_http_l402_is_preflight(ngx_http_request_t *r);
+
+// ngx_http_l402_decision.cpp
+bool ngx_http_l402_has_preflight_fields(ngx_http_request_t *r);
+inline bool ngx_http_l402_is_preflight(ngx_http_request_t *r)
+{
+    return r->method == NGX_HTTP_OPTIONS
+           && ngx_http_l402_has_preflight_fields(r);
+}
+// Leaves the decision in `ctx`: its result is ok, free or a reason to refuse.
+void ngx_http_l402_decide(ngx_http_request_t *r,
+    ngx_http_l402_main_conf_t *mcf, ngx_http_l402_loc_conf_t *lcf,
+    ngx_http_l402_ctx_t *ctx);
+// It is being carried out: the request ends.
+void ngx_http_l402_note_refusal(ngx_http_request_t *r);
+// Asked at any time, of a main request: did the access phase let it in, or
+// would it?
+bool ngx_http_l402_lets_in(ngx_http_request_t *r);
 
 // ngx_http_l402_price.cpp: false: not an amount (one line has been logged)
 bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
@@ -382,11 +409,13 @@ public:
 
     // A value was no number: one line has been logged.
     bool failed() const noexcept { return failed_; }
+    bool asked() const noexcept { return asked_; }
 
 private:
     ngx_http_request_t        *r_;
     ngx_http_l402_loc_conf_t  *lcf_;
     bool                       failed_ = false;
+    bool                       asked_ = false;
 };
 
 void ngx_http_l402_fill_facts(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,

@@ -129,6 +129,8 @@ bool ngx_http_l402_measures_t::value(size_t i, int64_t &out) noexcept
     ngx_http_l402_constraint_t &constraint = constraints(lcf_)[i];
     ngx_str_t value;
 
+    asked_ = true;
+
     if (ngx_http_complex_value(r_, &constraint.value, &value) != NGX_OK) {
         failed_ = true;
         return false;

@@ -18,17 +18,6 @@ const std::string_view blocked_body =
     R"({"type":"about:blank","title":"Internal Server Error","status":500,)"
     R"("reason":"error"})";
 
-// Has the request come through the access phase of the location it is in?
-// Every redirect starts the phases again, and `satisfy any` moves on as the
-// other modules' consent does.
-[[gnu::hot]] bool passed_access(ngx_http_request_t *r)
-{
-    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
-        ngx_http_get_module_main_conf(r, ngx_http_l402_module));
-
-    return r->phase_handler > mcf->access_end;
-}
-
 // nginx's own answer to /weather where the location is /weather/.
 bool is_slash_redirect(ngx_http_request_t *r)
 {
@@ -54,7 +43,7 @@ bool is_preflight_answer(ngx_http_request_t *r,
     const ngx_http_l402_loc_conf_t *lcf)
 {
     return r->headers_out.status >= 400 || (ctx && ctx->answering)
-           || passed_access(r) || is_slash_redirect(r)
+           || ngx_http_l402_passed_access(r) || is_slash_redirect(r)
            || is_preflight_answer(r, lcf);
 }
 
@@ -139,7 +128,7 @@ ngx_int_t block(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
 
     // limit_req and limit_conn name no time.
     if (r->headers_out.status == NGX_HTTP_TOO_MANY_REQUESTS
-        && !passed_access(r) && !has_header(r, "retry-after")
+        && !ngx_http_l402_passed_access(r) && !has_header(r, "retry-after")
         && ngx_http_l402_add_literal(r, "Retry-After", "1") != NGX_OK)
     {
         return NGX_ERROR;

@@ -55,7 +55,7 @@ ngx_http_l402_ctx_t *decided(ngx_http_request_t *r)
 {
     ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
 
-    return ctx && ctx->service.len ? ctx : nullptr;
+    return ctx && ctx->location ? ctx : nullptr;
 }
 
 bool has_token(const ngx_http_l402_ctx_t *ctx)
@@ -131,7 +131,7 @@ ngx_int_t price(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t)
     }
 
     // Asked for before the access phase: nothing to keep it in yet.
-    if (ctx == nullptr || ctx->service.data != lcf->service.data) {
+    if (ctx == nullptr || ctx->location != lcf) {
         ctx = &fresh;
     }
 
@@ -208,6 +208,42 @@ ngx_int_t caveat(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     return found && is_plain(value) ? set_text(r, v, value) : none(v);
 }
 
+// As $binary_remote_addr has it, and realip has left it.
+std::string_view binary_address(const ngx_connection_t *c)
+{
+    switch (c->sockaddr->sa_family) {
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6: {
+        auto sin6 = reinterpret_cast<struct sockaddr_in6 *>(c->sockaddr);
+
+        return {reinterpret_cast<char *>(&sin6->sin6_addr),
+            sizeof(struct in6_addr)};
+    }
+#endif
+
+#if (NGX_HAVE_UNIX_DOMAIN)
+    case AF_UNIX:
+        return ngx_http_l402_view(c->addr_text);
+#endif
+
+    default: {
+        auto sin = reinterpret_cast<struct sockaddr_in *>(c->sockaddr);
+
+        return {reinterpret_cast<char *>(&sin->sin_addr), sizeof(in_addr_t)};
+    }
+    }
+}
+
+ngx_int_t unpaid_client(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t)
+{
+    bool let_in = ngx_http_l402_guard<bool>(r->connection->log, false,
+        [r] { return ngx_http_l402_lets_in(r->main); });
+
+    return let_in ? none(v) : set_text(r, v, binary_address(r->connection));
+}
+
 struct Variable {
     ngx_str_t                    name;
     ngx_http_get_variable_pt     get;
@@ -221,6 +257,7 @@ Variable variables[] = {
     { ngx_string("l402_tier"), tier },
     { ngx_string("l402_price_msat"), price },
     { ngx_string("l402_expires"), expires },
+    { ngx_string("l402_unpaid_client"), unpaid_client },
 };
 
 ngx_str_t caveat_prefix = ngx_string("l402_caveat_");
