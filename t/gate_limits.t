@@ -108,8 +108,12 @@ buffered to a temporary file
     }
 END
 --- script
-my @statuses = map { main::get('/weather/')->{status} } 1 .. 3;
-is("@statuses", '402 503 503', $name);
+is(main::get('/weather/')->{status}, 402, "$name - the first one");
+for my $path ('/weather/', '/weather/?dear') {
+    my $r = main::get($path);
+    is($r->{status}, 503, "$name - the next one");
+    is_deeply($r->{headers}{'retry-after'}, [1], "$name - Retry-After");
+}
 --- invoices: 1
 --- backend: 0
 
@@ -217,3 +221,175 @@ select undef, undef, undef, 0.1;
 is(main::get('/good/')->{status}, 402, "$name - and free again");
 --- invoices: 1
 --- backend: 0
+
+
+
+=== TEST 8: scripts of other origins see why, and for how long
+--- http_config
+    limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m;
+--- config eval
+<<"END";
+    limit_req zone=one;
+    location /first { $main::upstream }
+    location /on { l402 weather; l402_price 10sat; $main::upstream }
+    location /status {
+        limit_req_status 429;
+        l402 weather;
+        l402_price 10sat;
+        $main::upstream
+    }
+    location /other {
+        limit_req_status 403;
+        l402 weather;
+        l402_price 10sat;
+        $main::upstream
+    }
+    location /off {
+        l402 weather;
+        l402_price 10sat;
+        l402_cors off;
+        $main::upstream
+    }
+    location /own {
+        add_header Access-Control-Allow-Origin http://a always;
+        l402 weather;
+        l402_price 10sat;
+        $main::upstream
+    }
+    location /answer { l402 weather; l402_price 10sat; return 503; }
+    location /open { $main::upstream }
+END
+--- script
+my $is = sub ($path, $status, $retry, $origin, $exposed, @fields) {
+    my $r = main::get($path, 'Origin: http://a', @fields);
+    is($r->{status}, $status, "$name - $path");
+    is(join(' ', map { $_ // '-' } map { $_ ? @$_ : undef }
+        $r->{headers}->@{qw(retry-after access-control-allow-origin
+                            access-control-expose-headers)}),
+        join(' ', map { $_ // '-' } $retry, $origin, $exposed),
+        "$name - $path - fields");
+};
+$is->('/first', 200, undef, undef, undef);
+$is->('/on', 503, 1, '*', 'Retry-After');
+$is->('/status', 429, 1, '*', 'Retry-After');
+# No status that says "later".
+$is->('/other', 403, undef, undef, undef);
+$is->('/off', 503, 1, undef, undef);
+$is->('/own', 503, 1, 'http://a', undef);
+$is->('/open', 503, undef, undef, undef);
+# Of somebody else.
+$is->('/answer', 503, undef, undef, undef);
+--- invoices: 0
+--- backend: 1
+
+
+
+=== TEST 9: what stands behind the limit is its own affair
+--- http_config
+    limit_req_zone $http_x_key zone=one:1m rate=1r/m;
+--- config eval
+<<"END";
+    limit_req zone=one;
+    limit_req_status 429;
+    location /weather/ { l402 weather; l402_price 10sat; $main::upstream }
+    location /dry/ {
+        limit_req_dry_run on;
+        l402 weather;
+        l402_price 10sat;
+        $main::upstream
+    }
+END
+--- script
+my $paid = 'Authorization: ' . credential();
+is(main::get('/weather/', 'X-Key: a')->{status}, 402, "$name - the first one");
+is(main::get('/weather/', 'X-Key: a')->{status}, 429, "$name - the next one");
+for (['/weather/?status=503', $paid], ['/weather/?status=429', $paid],
+     ['/dry/?status=503', $paid, 'X-Key: a'])
+{
+    my ($path, @fields) = @$_;
+    my $r = main::get($path, @fields);
+    is_deeply([$r->{headers}->@{qw(retry-after access-control-allow-origin)}],
+        [undef, undef], "$name - $path - of the upstream");
+}
+is(main::get('/dry/', 'X-Key: a')->{status}, 402, "$name - counted only");
+--- invoices: 2
+--- backend: 3
+
+
+
+=== TEST 10: a time of the configuration's own, by status
+--- http_config
+    limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m;
+    map $status $retry {
+        429      60;
+        default  "";
+    }
+--- config eval
+<<"END";
+    location /weather/ {
+        limit_req zone=one;
+        limit_req_status 429;
+        add_header Retry-After \$retry always;
+        l402 weather;
+        l402_price 10sat;
+        $main::upstream
+    }
+END
+--- script
+my ($first, $next) = map { main::get('/weather/') } 1 .. 2;
+is($first->{status}, 402, "$name - the first one");
+is($first->{headers}{'retry-after'}, undef, "$name - no time");
+is($next->{status}, 429, "$name - the next one");
+is_deeply($next->{headers}{'retry-after'}, [60], "$name - the time");
+--- invoices: 1
+
+
+
+=== TEST 11: error_page of a limit
+--- http_config
+    limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m;
+--- config eval
+<<"END";
+    l402 weather;
+    l402_price 10sat;
+    limit_req zone=one;
+    limit_req_status 429;
+    location /page { error_page 429 /open.txt; $main::upstream }
+    location /named { error_page 429 = \@open; $main::upstream }
+    location /other { error_page 429 =200 /open.txt; $main::upstream }
+    location /sold { error_page 429 /sold.txt; $main::upstream }
+    location /sold_named { error_page 429 = \@sold; $main::upstream }
+    location = /open.txt {
+        l402 off; add_header Retry-After 30 always;
+    }
+    location = /sold.txt { }
+    location \@open { l402 off; $main::upstream }
+    location \@sold { $main::upstream }
+END
+--- user_files
+>>> open.txt
+later
+>>> sold.txt
+the secret
+--- script
+is(main::get('/page')->{status}, 402, "$name - the first one");
+for (['/page', 429, "later\n", 30], ['/other', 200, "later\n", 30],
+     ['/named', 200, "content of the backend\n", undef])
+{
+    my ($path, $status, $body, $retry) = @$_;
+    my $r = main::get($path);
+    is($r->{status}, $status, "$name - $path");
+    is($r->{body}, $body, "$name - $path - the page");
+    is(($r->{headers}{'retry-after'} // [])->[0], $retry,
+        "$name - $path - Retry-After");
+}
+# A page that is itself for sale would make the invoices after all.
+for my $path ('/sold', '/sold_named') {
+    my $r = main::get($path);
+    is(verdict($r), 'no_invoice', "$name - $path");
+    is($r->{headers}{'retry-after'}[0], 1, "$name - $path - Retry-After");
+    is(main::get($path, 'Authorization: ' . credential())->{status},
+        $path eq '/sold' ? 429 : 200, "$name - $path, paid");
+}
+--- invoices: 1
+--- backend: 2

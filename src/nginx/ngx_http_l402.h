@@ -219,6 +219,16 @@ inline bool ngx_http_l402_passed_access(ngx_http_request_t *r)
     return r->phase_handler > mcf->access_end;
 }
 
+// Has limit_req or limit_conn refused it? The values are theirs, in private.
+inline bool ngx_http_l402_is_limited(ngx_http_request_t *r)
+{
+    constexpr unsigned limit_req_rejected = 3;
+    constexpr unsigned limit_conn_rejected = 2;
+
+    return r->main->limit_req_status == limit_req_rejected
+           || r->main->limit_conn_status == limit_conn_rejected;
+}
+
 // A C++ object in a pool, destroyed with it.
 template <typename T, typename... Args>
 T *ngx_http_l402_pool_new(ngx_pool_t *pool, Args &&...args)
@@ -455,6 +465,9 @@ ngx_int_t ngx_http_l402_send_answer(ngx_http_request_t *r,
     const ngx_http_l402_answer_t &answer);
 ngx_int_t ngx_http_l402_send_preflight(ngx_http_request_t *r,
     ngx_http_l402_ctx_t *ctx);
+// So that scripts of other origins can read the field `exposed`.
+ngx_int_t ngx_http_l402_allow_scripts(ngx_http_request_t *r,
+    std::string_view exposed);
 // The name is a literal; the value is copied, or is a literal too.
 ngx_int_t ngx_http_l402_add_header(ngx_http_request_t *r,
     std::string_view name, std::string_view value);

@@ -8,6 +8,8 @@ using l402::Result;
 
 namespace {
 
+constexpr std::string_view challenge_name = "WWW-Authenticate";
+
 struct Page {
     std::string_view   content_type;
     std::string        made;   // for this request
@@ -31,18 +33,6 @@ std::string other_schemes(ngx_http_request_t *r)
 
     return h && h->hash ? std::string(ngx_http_l402_view(h->value))
                         : std::string();
-}
-
-ngx_int_t allow_scripts(ngx_http_request_t *r)
-{
-    if (ngx_http_l402_add_literal(r, "Access-Control-Allow-Origin", "*")
-            != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_l402_add_literal(r, "Access-Control-Expose-Headers",
-        "WWW-Authenticate");
 }
 
 void begin(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx, ngx_uint_t status)
@@ -105,7 +95,7 @@ ngx_int_t add_fields(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf,
         return NGX_ERROR;
     }
 
-    return lcf->cors ? allow_scripts(r) : NGX_OK;
+    return lcf->cors ? ngx_http_l402_allow_scripts(r, challenge_name) : NGX_OK;
 }
 
 ngx_int_t send_grpc(ngx_http_request_t *r, const ngx_http_l402_answer_t &answer)
@@ -265,7 +255,7 @@ ngx_int_t send_preflight(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
 
     begin(r, ctx, NGX_HTTP_NO_CONTENT);
 
-    if (allow_scripts(r) != NGX_OK
+    if (ngx_http_l402_allow_scripts(r, challenge_name) != NGX_OK
         || ngx_http_l402_add_header(r, "Access-Control-Allow-Methods", methods)
                != NGX_OK
         || ngx_http_l402_add_header(r, "Access-Control-Allow-Headers", headers)
@@ -310,6 +300,19 @@ ngx_int_t ngx_http_l402_add_header(ngx_http_request_t *r,
 
     ngx_memcpy(text, value.data(), value.size());
     return ngx_http_l402_add_literal(r, name, {text, value.size()});
+}
+
+ngx_int_t ngx_http_l402_allow_scripts(ngx_http_request_t *r,
+    std::string_view exposed)
+{
+    if (ngx_http_l402_add_literal(r, "Access-Control-Allow-Origin", "*")
+            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_l402_add_literal(r, "Access-Control-Expose-Headers",
+        exposed);
 }
 
 ngx_int_t ngx_http_l402_send_answer(ngx_http_request_t *r,

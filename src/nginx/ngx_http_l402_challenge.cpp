@@ -280,6 +280,11 @@ ngx_int_t refuse(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
             {Result::too_long, NGX_HTTP_REQUEST_URI_TOO_LARGE, nullptr, 0});
     }
 
+    // An error_page of limit_req led here: the limit is for invoices.
+    if (ngx_http_l402_is_limited(r)) {
+        return answer_unavailable(r, ctx, lcf, retry_soon);
+    }
+
     l402::Invoice invoice;
 
     if (take_ready(r, ctx, lcf, invoice)) {

@@ -102,6 +102,32 @@ ngx_int_t block(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
            && !has_header(r, "cache-control");
 }
 
+// Of limit_req or limit_conn, which a client understands as "not now".
+[[gnu::hot]] bool is_limits_answer(ngx_http_request_t *r,
+    const ngx_http_l402_ctx_t *ctx)
+{
+    ngx_uint_t status = r->headers_out.status;
+
+    return status >= 400 && !(ctx && ctx->answering)
+           && !ngx_http_l402_passed_access(r)
+           && (status == NGX_HTTP_TOO_MANY_REQUESTS
+               || (status == NGX_HTTP_SERVICE_UNAVAILABLE
+                   && ngx_http_l402_is_limited(r)));
+}
+
+// They name no time, and scripts of other origins could not see their answer.
+ngx_int_t complete(ngx_http_request_t *r, const ngx_http_l402_loc_conf_t *lcf)
+{
+    if (!has_header(r, "retry-after")
+        && ngx_http_l402_add_literal(r, "Retry-After", "1") != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return lcf->cors && !has_header(r, "access-control-allow-origin")
+               ? ngx_http_l402_allow_scripts(r, "Retry-After") : NGX_OK;
+}
+
 [[gnu::hot]] ngx_int_t header_filter(ngx_http_request_t *r)
 {
     auto lcf = static_cast<ngx_http_l402_loc_conf_t *>(
@@ -126,11 +152,7 @@ ngx_int_t block(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    // limit_req and limit_conn name no time.
-    if (r->headers_out.status == NGX_HTTP_TOO_MANY_REQUESTS
-        && !ngx_http_l402_passed_access(r) && !has_header(r, "retry-after")
-        && ngx_http_l402_add_literal(r, "Retry-After", "1") != NGX_OK)
-    {
+    if (is_limits_answer(r, ctx) && complete(r, lcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
