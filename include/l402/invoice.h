@@ -90,6 +90,27 @@ public:
     virtual ProtocolStep answered(const HttpAnswer &answer) = 0;
 };
 
+// What a service says of an invoice that it is asked about.
+enum class Settlement : uint8_t {
+    settled,  // the money is there
+    pending,  // not yet: unpaid, or a payment is held or on its way
+    gone,     // canceled or expired: it will not come
+    unknown,  // the service has no such invoice
+    failed,   // no answer that says any of these
+};
+
+struct SettlementAnswer {
+    Settlement  state = Settlement::failed;
+    std::string error;  // failed; quotes nothing of the answer's secrets
+};
+
+// One call, one answer.
+struct SettlementProtocol {
+    HttpCall (*ask)(const std::string &credential, const Hash &payment_hash);
+    SettlementAnswer (*read)(const std::string &credential,
+        const Hash &payment_hash, const HttpAnswer &answer);
+};
+
 enum class CredentialUse : uint8_t { none, optional, required };
 
 struct Protocol {
@@ -101,6 +122,9 @@ struct Protocol {
         std::string &error);
     std::unique_ptr<InvoiceAttempt> (*attempt)(const std::string &credential,
         const InvoiceRequest &request);
+
+    // Null where nobody can ask it by the payment hash alone.
+    const SettlementProtocol *settlement;
 
     // What the service can ask for is a multiple of this: amounts are rounded
     // up to it before an attempt is made.

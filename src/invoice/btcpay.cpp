@@ -1,8 +1,10 @@
 // BTCPay Server's Greenfield API: POST .../lightning/BTC/invoices, below the
 // store that `url` names. Amounts are msat in text.
-#include "invoice/answer.h"
 #include "invoice/protocols.h"
 #include "invoice/secret.h"
+#include "invoice/settlement_answer.h"
+
+#include "l402/encoding.h"
 
 namespace l402 {
 
@@ -121,11 +123,58 @@ std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
     return std::make_unique<BtcpayAttempt>(credential, request);
 }
 
+// ---- settlement: GET .../invoices/{id} ----
+
+// The id is the payment hash with LND, Eclair and phoenixd. With Core
+// Lightning it is a label, but BTCPay looks for a payment hash, too.
+HttpCall ask_settlement(const std::string &key, const Hash &hash)
+{
+    HttpCall call;
+
+    call.method = "GET";
+    call.path = "/invoices/" + to_hex(hash);
+    call.headers.emplace_back("Authorization", "token " + key);
+    return call;
+}
+
+SettlementAnswer read_settlement(const std::string &key, const Hash &asked,
+    const HttpAnswer &answer)
+{
+    nlohmann::json body;
+    std::string error;
+    bool is_object = parse_answer(answer.body, body, error);
+
+    if (answer.status == 404 && is_object) {
+        const std::string *code = find_text(body, "code");
+
+        // Other codes: the store has no node, or does not know the currency.
+        if (code && *code == "invoice-not-found") {
+            return {Settlement::unknown, {}};
+        }
+    }
+
+    if (answer.status != 200) {
+        return not_told(status_error(answer.status, find_message(body), key));
+    }
+
+    if (!is_object || !is_about(body, "paymentHash", asked, error)) {
+        return not_told(error);
+    }
+
+    return read_word(body, "status", {
+        {"Paid", Settlement::settled},
+        {"Unpaid", Settlement::pending},
+        {"Expired", Settlement::gone},
+    });
+}
+
+constexpr SettlementProtocol settlement = {ask_settlement, read_settlement};
+
 }  // namespace
 
 const Protocol btcpay_protocol = {
-    "btcpay", read_credential, attempt, 1, CredentialUse::required, 600,
-    read_url,
+    "btcpay", read_credential, attempt, &settlement, 1,
+    CredentialUse::required, 600, read_url,
 };
 
 }  // namespace l402

@@ -1,8 +1,8 @@
 // Core Lightning's REST plugin, clnrest: POST /v1/invoice is the RPC command
 // of that name. Its success is 201.
-#include "invoice/answer.h"
 #include "invoice/protocols.h"
 #include "invoice/secret.h"
+#include "invoice/settlement_answer.h"
 
 #include "l402/encoding.h"
 
@@ -116,10 +116,76 @@ std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
     return std::make_unique<ClnAttempt>(credential, request);
 }
 
+// ---- settlement: POST /v1/listinvoices ----
+
+HttpCall ask_settlement(const std::string &rune, const Hash &hash)
+{
+    nlohmann::json body;
+    HttpCall call;
+
+    body["payment_hash"] = to_hex(hash);
+
+    call.method = "POST";
+    call.path = "/v1/listinvoices";
+    call.content_type = "application/json";
+    call.body = body.dump();
+
+    if (!rune.empty()) {
+        call.headers.emplace_back("Rune", rune);
+    }
+
+    return call;
+}
+
+SettlementAnswer read_settlement(const std::string &rune, const Hash &asked,
+    const HttpAnswer &answer)
+{
+    nlohmann::json body;
+    std::string error;
+    bool is_object = parse_answer(answer.body, body, error);
+
+    if (answer.status != 201) {
+        return not_told(status_error(answer.status,
+            is_object ? find_text(body, "message") : nullptr, rune));
+    }
+
+    if (!is_object) {
+        return not_told(error);
+    }
+
+    auto invoices = body.find("invoices");
+
+    if (invoices == body.end() || !invoices->is_array()) {
+        return not_told("answered with no invoices");
+    }
+
+    if (invoices->empty()) {
+        return {Settlement::unknown, {}};
+    }
+
+    const nlohmann::json &invoice = invoices->front();
+
+    if (invoices->size() > 1 || !invoice.is_object()) {
+        return not_told("answered with invoices that are not one");
+    }
+
+    if (!is_about(invoice, "payment_hash", asked, error)) {
+        return not_told(error);
+    }
+
+    return read_word(invoice, "status", {
+        {"paid", Settlement::settled},
+        {"unpaid", Settlement::pending},
+        {"expired", Settlement::gone},
+    });
+}
+
+constexpr SettlementProtocol settlement = {ask_settlement, read_settlement};
+
 }  // namespace
 
 const Protocol cln_protocol = {
-    "cln", read_credential, attempt, 1, CredentialUse::required,
+    "cln", read_credential, attempt, &settlement, 1, CredentialUse::required,
 };
 
 }  // namespace l402

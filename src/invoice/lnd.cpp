@@ -1,7 +1,7 @@
 // lnd's REST interface: POST /v1/invoices (lnrpc.Invoice through the gRPC
 // gateway). lnd answers a wrong macaroon with 500, not 401.
-#include "invoice/answer.h"
 #include "invoice/protocols.h"
+#include "invoice/settlement_answer.h"
 
 #include "l402/encoding.h"
 
@@ -166,8 +166,78 @@ std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
     return std::make_unique<LndAttempt>(credential, request);
 }
 
+// ---- settlement: GET /v1/invoice/{r_hash_str} ----
+
+HttpCall ask_settlement(const std::string &credential, const Hash &hash)
+{
+    HttpCall call;
+
+    call.method = "GET";
+    call.path = "/v1/invoice/" + to_hex(hash);
+
+    if (!credential.empty()) {
+        call.headers.emplace_back("Grpc-Metadata-macaroon", credential);
+    }
+
+    return call;
+}
+
+// gRPC's NotFound; the gateway says "Not Found" of a path that is not lnd's.
+bool is_unknown(const nlohmann::json &body)
+{
+    auto code = body.find("code");
+    const std::string *message = find_text(body, "message");
+
+    return code != body.end() && *code == 5 && message
+           && *message != "Not Found";
+}
+
+SettlementAnswer read_settlement(const std::string &credential,
+    const Hash &asked, const HttpAnswer &answer)
+{
+    nlohmann::json body;
+    std::string error;
+    bool is_object = parse_answer(answer.body, body, error);
+
+    if (answer.status == 404 && is_object && is_unknown(body)) {
+        return {Settlement::unknown, {}};
+    }
+
+    if (answer.status != 200) {
+        return not_told(status_error(answer.status,
+            is_object ? find_text(body, "message") : nullptr, credential));
+    }
+
+    if (!is_object) {
+        return not_told(error);
+    }
+
+    const std::string *r_hash = find_text(body, "r_hash");
+    Hash hash;
+
+    if (!r_hash) {
+        return not_told("answered with no r_hash");
+    }
+
+    if (!decode_hash(*r_hash, hash) || hash != asked) {
+        return not_told("answered with an r_hash that is not the one asked "
+                        "for");
+    }
+
+    // ACCEPTED is a payment that is held.
+    return read_word(body, "state", {
+        {"SETTLED", Settlement::settled},
+        {"OPEN", Settlement::pending},
+        {"ACCEPTED", Settlement::pending},
+        {"CANCELED", Settlement::gone},
+    });
+}
+
+constexpr SettlementProtocol settlement = {ask_settlement, read_settlement};
+
 }  // namespace
 
-const Protocol lnd_protocol = {"lnd", read_credential, attempt};
+const Protocol lnd_protocol = {"lnd", read_credential, attempt,
+    &settlement};
 
 }  // namespace l402

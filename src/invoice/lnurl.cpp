@@ -324,7 +324,7 @@ std::unique_ptr<InvoiceAttempt> attempt(const std::string &,
 }  // namespace
 
 const Protocol lnurl_protocol = {
-    "lnurl", nullptr, attempt, msat_per_sat, CredentialUse::none,
+    "lnurl", nullptr, attempt, nullptr, msat_per_sat, CredentialUse::none,
     default_expiry, read_url,
 };
 

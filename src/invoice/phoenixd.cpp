@@ -1,10 +1,11 @@
 // phoenixd's API: POST /createinvoice, a form. Amounts are whole sats, errors
 // plain text.
-#include "invoice/answer.h"
 #include "invoice/form.h"
 #include "invoice/protocols.h"
 #include "invoice/secret.h"
+#include "invoice/settlement_answer.h"
 
+#include "l402/encoding.h"
 #include "l402/utf8.h"
 
 namespace l402 {
@@ -95,10 +96,67 @@ std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
     return std::make_unique<PhoenixdAttempt>(credential, request);
 }
 
+// ---- settlement: GET /payments/incoming/{paymentHash} ----
+
+HttpCall ask_settlement(const std::string &password, const Hash &hash)
+{
+    HttpCall call;
+
+    call.method = "GET";
+    call.path = "/payments/incoming/" + to_hex(hash);
+
+    if (!password.empty()) {
+        call.headers.emplace_back("Authorization",
+            basic_authorization(password));
+    }
+
+    return call;
+}
+
+SettlementAnswer read_settlement(const std::string &password,
+    const Hash &asked, const HttpAnswer &answer)
+{
+    // "Unknown endpoint" is a wrong url.
+    if (answer.status == 404 && answer.body == "Not found") {
+        return {Settlement::unknown, {}};
+    }
+
+    if (answer.status != 200) {
+        std::string message(answer.body);
+
+        return not_told(form_error(answer.status,
+            message.empty() ? nullptr : &message, password));
+    }
+
+    nlohmann::json body;
+    std::string error;
+
+    if (!parse_answer(answer.body, body, error)
+        || !is_about(body, "paymentHash", asked, error))
+    {
+        return not_told(error);
+    }
+
+    const bool *paid = find_flag(body, "isPaid");
+    const bool *expired = find_flag(body, "isExpired");
+
+    if (!paid) {
+        return not_told("answered with no isPaid");
+    }
+
+    if (*paid) {
+        return {Settlement::settled, {}};
+    }
+
+    return {expired && *expired ? Settlement::gone : Settlement::pending, {}};
+}
+
+constexpr SettlementProtocol settlement = {ask_settlement, read_settlement};
+
 }  // namespace
 
 const Protocol phoenixd_protocol = {
-    "phoenixd", read_credential, attempt, msat_per_sat,
+    "phoenixd", read_credential, attempt, &settlement, msat_per_sat,
     CredentialUse::required,
 };
 
