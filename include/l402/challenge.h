@@ -107,8 +107,8 @@ bool prefers_html(std::string_view accept) noexcept;
 bool is_grpc(std::string_view content_type) noexcept;
 
 // grpc-status of an answer: 13 for a challenge (as Aperture), 14 where no
-// invoice can be had, 16 for a malformed credential, 3 for a path that is too
-// long.
+// invoice can be had or a payment is not settled, 16 for a malformed
+// credential, 3 for a path that is too long.
 struct GrpcStatus {
     unsigned    code;
     const char *message;

@@ -36,6 +36,9 @@ enum class Result : uint8_t {
     caveat_refused,  // a caveat that does not parse, widens, or cannot be met
     revoked,
     used_up,
+    unsettled,       // a good credential whose money is not there: 402 where it
+                     // will not come, 503 where it may be on its way
+    unconfirmed,     // nobody can say now whether it is there (503)
     bad_price,       // the price of this request is not an amount (500)
     no_invoice,      // no invoice can be had now (503)
     too_long,        // what a token would be tied to has no room in it (414)

@@ -114,6 +114,12 @@ std::string problem_json(Result reason, unsigned status,
 
 GrpcStatus grpc_status(Result reason, unsigned status) noexcept
 {
+    if (reason == Result::unsettled && status == 503) {
+        return {14, "the payment has not been settled"};
+    }
+    if (reason == Result::unconfirmed) {
+        return {14, "the payment cannot be confirmed now"};
+    }
     if (reason == Result::no_invoice || status == 503) {
         return {14, "no invoice can be had now"};
     }

@@ -18,6 +18,8 @@ constexpr ResultInfo table[] = {
     {"caveat_refused", "A caveat of the credential is not met", 402},
     {"revoked", "The credential was revoked", 402},
     {"used_up", "The payment is used up", 402},
+    {"unsettled", "The payment has not been settled", 402},
+    {"unconfirmed", "The payment cannot be confirmed now", 503},
     {"bad_price", "No price can be worked out for this request", 500},
     {"no_invoice", "No invoice can be had now", 503},
     {"too_long", "The request is too long to be sold", 414},

@@ -16,6 +16,7 @@ extern ngx_module_t ngx_http_l402_filter_module;
 #include "l402/invoice_client.h"
 #include "l402/recent_hashes.h"
 #include "l402/stock.h"
+#include "l402/settlement_client.h"
 #include "l402/verify.h"
 
 #include <new>
@@ -48,6 +49,19 @@ struct ngx_http_l402_service_t {
     std::string           last_error;
     time_t                last_error_time = 0;
     ngx_uint_t            repeats = 0;
+
+    // As above, of questions whether an invoice is settled. Null where the
+    // protocol has none.
+    std::unique_ptr<l402::SettlementClient> settlement;
+    std::string           last_unconfirmed;
+    time_t                last_unconfirmed_time = 0;
+    ngx_uint_t            unconfirmed_repeats = 0;
+};
+
+// Whose invoices a service's tokens commit to: all of them have to be asked.
+struct ngx_http_l402_seller_t {
+    ngx_str_t    service;
+    ngx_array_t  invoice_services;  // of ngx_http_l402_service_t *
 };
 
 // What names a block of the zone: a digest of all that makes it what it is.
@@ -105,6 +119,7 @@ struct ngx_http_l402_loc_conf_t {
     // Where data is null: not set; where only len is 0: "off".
     ngx_str_t                  capability;
     ngx_array_t               *constraints;  // ngx_http_l402_constraint_t
+    ngx_flag_t                 settled;
 
     ngx_str_t                  capabilities;
     ngx_uint_t                 bind;  // ngx_http_l402_bind_e; 1 and 0 tie none
@@ -131,6 +146,7 @@ struct ngx_http_l402_loc_conf_t {
     ngx_http_l402_place_t      place;     // of `l402`
     ngx_http_l402_place_t      capability_place;
     ngx_http_l402_place_t      invoice_from_place;
+    ngx_http_l402_place_t      settled_place;
 };
 
 struct ngx_http_l402_main_conf_t {
@@ -141,6 +157,8 @@ struct ngx_http_l402_main_conf_t {
 
     ngx_shm_zone_t      *zone;       // l402_zone, or a small one of our own
     ngx_http_l402_place_t zone_place;
+    ngx_array_t          sellers;    // of ngx_http_l402_seller_t
+    ngx_shm_zone_t      *settled_zone;  // null: no location asks
 
     // Variables that may have been read before the credential was taken off.
     ngx_int_t            credential_variables[3];
@@ -155,6 +173,8 @@ struct ngx_http_l402_main_conf_t {
     l402::VerifiedMemory *memory;
 };
 
+class ngx_http_l402_settling_t;
+
 // A request's state. An internal redirect zeroes nginx's own contexts, but not
 // the values of variables: it hangs there, and is shared by subrequests.
 struct ngx_http_l402_ctx_t {
@@ -166,6 +186,7 @@ struct ngx_http_l402_ctx_t {
     // over internal redirects; the header itself is gone by then.
     ngx_str_t      verified_service;
     uint8_t        verified_tier;
+    uint8_t        verified_payment_hash[32];
 
     ngx_str_t      authorization;
     ngx_str_t      macaroon;
@@ -178,6 +199,9 @@ struct ngx_http_l402_ctx_t {
 
     l402::Upgrade *upgrade;     // null: the full price
     uint64_t       price_msat;
+
+    // What nodes were asked about its payment; null: nothing.
+    ngx_http_l402_settling_t *settling;
 
     unsigned       verified:1;
     unsigned       has_price:1;
@@ -395,6 +419,10 @@ inline bool ngx_http_l402_is_preflight(ngx_http_request_t *r)
 void ngx_http_l402_decide(ngx_http_request_t *r,
     ngx_http_l402_main_conf_t *mcf, ngx_http_l402_loc_conf_t *lcf,
     ngx_http_l402_ctx_t *ctx);
+// What a request costs that is not let in by its credential: free, bad_price,
+// or what stood in `ctx`.
+l402::Result ngx_http_l402_charge(ngx_http_request_t *r,
+    ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx);
 // It is being carried out: the request ends.
 void ngx_http_l402_note_refusal(ngx_http_request_t *r);
 // Asked at any time, of a main request: did the access phase let it in, or
@@ -452,6 +480,18 @@ void ngx_http_l402_log_failure(ngx_log_t *log,
 // ngx_http_l402_challenge.cpp: NGX_DONE: the request ends, or waits, there
 ngx_int_t ngx_http_l402_refuse(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ngx_http_l402_loc_conf_t *lcf, l402::Result reason);
+
+// ngx_http_l402_settled.cpp
+char *ngx_http_l402_set_settled(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_l402_init_settled(ngx_conf_t *cf,
+    ngx_http_l402_main_conf_t *mcf);
+void ngx_http_l402_start_settled(ngx_http_l402_main_conf_t *mcf);
+// For a credential that was found good, here or where it is carried over from.
+// NGX_OK: decided, and ctx->result is still ok, or unsettled; NGX_AGAIN:
+// parked, the phases will run again; else what the access handler returns.
+ngx_int_t ngx_http_l402_settle(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf);
 
 // ngx_http_l402_answer.cpp: what ngx_http_finalize_request takes
 struct ngx_http_l402_answer_t {

@@ -35,6 +35,18 @@ ngx_int_t pass(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
 ngx_int_t act(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
 {
+    if (ctx->result == Result::ok && lcf->settled) {
+        ngx_int_t rc = ngx_http_l402_settle(r, ctx, lcf);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        if (ctx->result != Result::ok) {
+            ctx->result = ngx_http_l402_charge(r, lcf, ctx);
+        }
+    }
+
     if (ctx->result == Result::ok) {
         return pass(r, mcf, lcf, ctx);
     }

@@ -348,6 +348,13 @@ ngx_command_t  ngx_http_l402_commands[] = {
       offsetof(ngx_http_l402_loc_conf_t, invoice_from),
       nullptr },
 
+    { ngx_string("l402_settled"),
+      everywhere|NGX_CONF_TAKE1,
+      ngx_http_l402_set_settled,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
     { ngx_string("l402_valid_for"),
       everywhere|NGX_CONF_TAKE1,
       set_valid_for,

@@ -164,6 +164,8 @@ inline bool judge(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
         ctx->verified = 1;
         ctx->verified_service = lcf->service;
         ctx->verified_tier = ctx->verdict.tier;
+        ngx_memcpy(ctx->verified_payment_hash, ctx->verdict.payment_hash,
+            sizeof(ctx->verified_payment_hash));
 
     } else if (measures.failed()) {
         ctx->result = Result::error;
@@ -311,7 +313,11 @@ bool ngx_http_l402_has_preflight_fields(ngx_http_request_t *r)
     if (ahead && holds(r, lcf, *ahead)) {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
             "l402 decision was taken ahead");
+        // What was asked meanwhile stays: the phases run again for its answer.
+        ngx_http_l402_settling_t *settling = ctx->settling;
+
         *ctx = ahead->ctx;
+        ctx->settling = settling;
 
     } else {
         begin(lcf, ctx);
@@ -319,6 +325,12 @@ bool ngx_http_l402_has_preflight_fields(ngx_http_request_t *r)
     }
 
     ctx->result = charge(r, lcf, ctx, true);
+}
+
+Result ngx_http_l402_charge(ngx_http_request_t *r,
+    ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
+{
+    return charge(r, lcf, ctx, true);
 }
 
 void ngx_http_l402_note_refusal(ngx_http_request_t *r)

@@ -107,8 +107,9 @@ void *ngx_http_l402_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&mcf->keys, cf->pool, 2, sizeof(void *)) != NGX_OK
         || ngx_array_init(&mcf->locations, cf->pool, 8, sizeof(void *))
                != NGX_OK
-        || ngx_array_init(&mcf->stocks, cf->pool, 4, sizeof(void *))
-               != NGX_OK)
+        || ngx_array_init(&mcf->stocks, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&mcf->sellers, cf->pool, 2,
+               sizeof(ngx_http_l402_seller_t)) != NGX_OK)
     {
         return nullptr;
     }
@@ -131,6 +132,7 @@ void *ngx_http_l402_create_loc_conf(ngx_conf_t *cf)
     lcf->lsat = NGX_CONF_UNSET;
     lcf->pass_credential = NGX_CONF_UNSET;
     lcf->cors = NGX_CONF_UNSET;
+    lcf->settled = NGX_CONF_UNSET;
     lcf->refuse_unknown_caveats = NGX_CONF_UNSET;
     return lcf;
 }
@@ -175,6 +177,11 @@ char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->lsat, prev->lsat, 0);
     ngx_conf_merge_value(conf->pass_credential, prev->pass_credential, 0);
     ngx_conf_merge_value(conf->cors, prev->cors, 1);
+
+    if (conf->settled == NGX_CONF_UNSET) {
+        conf->settled = prev->settled == NGX_CONF_UNSET ? 0 : prev->settled;
+        conf->settled_place = prev->settled_place;
+    }
 
     ngx_http_l402_merge_caveats(prev, conf);
 

@@ -57,7 +57,8 @@ ngx_int_t postconfiguration(ngx_conf_t *cf)
         ngx_http_conf_get_module_main_conf(cf, ngx_http_l402_module));
 
     if (add_access_handler(cf) != NGX_OK
-        || index_variables(cf, mcf) != NGX_OK)
+        || index_variables(cf, mcf) != NGX_OK
+        || ngx_http_l402_init_settled(cf, mcf) != NGX_CONF_OK)
     {
         return NGX_ERROR;
     }
@@ -131,6 +132,8 @@ ngx_int_t start_worker(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
             services[i]->service, *mcf->transport, *services[i]->state);
     }
 
+    ngx_http_l402_start_settled(mcf);
+
     auto stocks = static_cast<ngx_http_l402_stock_t **>(mcf->stocks.elts);
 
     for (ngx_uint_t i = 0; i < mcf->stocks.nelts; i++) {
@@ -196,13 +199,17 @@ void exit_process(ngx_cycle_t *cycle)
         mcf->services.elts);
 
     for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
-        if (services[i]->client && services[i]->client->in_flight()) {
+        if ((services[i]->client && services[i]->client->in_flight())
+            || (services[i]->settlement
+                && services[i]->settlement->in_flight()))
+        {
             return;
         }
     }
 
     for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
         services[i]->client.reset();
+        services[i]->settlement.reset();
     }
 
     delete mcf->transport;

@@ -29,8 +29,9 @@ void every_result_has_its_word_and_status(void **)
         {"absent", 402}, {"malformed", 401}, {"bad_signature", 402},
         {"bad_preimage", 402}, {"expired", 402}, {"wrong_service", 402},
         {"insufficient", 402}, {"caveat_refused", 402}, {"revoked", 402},
-        {"used_up", 402}, {"bad_price", 500}, {"no_invoice", 503},
-        {"too_long", 414}, {"error", 500}};
+        {"used_up", 402}, {"unsettled", 402}, {"unconfirmed", 503},
+        {"bad_price", 500}, {"no_invoice", 503}, {"too_long", 414},
+        {"error", 500}};
 
     assert_int_equal(std::size(wanted), l402::result_count);
     for (size_t i = 0; i < l402::result_count; i++) {
@@ -277,6 +278,9 @@ void grpc_callers_get_a_status_they_know(void **)
     check(Result::malformed, 401, 16, "malformed credential");
     check(Result::bad_signature, 401, 16, "invalid credential");
     check(Result::no_invoice, 503, 14, "no invoice can be had now");
+    check(Result::unsettled, 402, 13, "payment required");
+    check(Result::unsettled, 503, 14, "the payment has not been settled");
+    check(Result::unconfirmed, 503, 14, "the payment cannot be confirmed now");
     check(Result::bad_price, 500, 13, "internal error");
     check(Result::too_long, 414, 3, "the path is too long to be sold");
     check(Result::error, 500, 13, "internal error");

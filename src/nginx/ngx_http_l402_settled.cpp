@@ -1,0 +1,522 @@
+// l402_settled: a good credential waits until the node has said that its
+// invoice is settled. The node is asked once; the yes is kept in memory that
+// all workers share.
+
+#include "ngx_http_l402.h"
+
+#include "l402/settled_memory.h"
+
+#include <algorithm>
+#include <list>
+
+using l402::Result;
+using l402::Settlement;
+
+namespace {
+
+constexpr ngx_uint_t retry_soon = 1;     // seconds: too many calls in flight
+constexpr ngx_uint_t retry_pending = 2;  // seconds: the money may be near
+constexpr ngx_uint_t retry_later = 5;    // seconds: the node failed
+
+constexpr size_t remembered = 16384;  // payments
+
+char *const failed = static_cast<char *>(NGX_CONF_ERROR);
+
+// A failing node would fill the log with one line a request: the same error
+// within a second is counted.
+void log_failure(ngx_http_request_t *r, ngx_http_l402_service_t *service,
+    std::string_view error)
+{
+    bool same = service->last_unconfirmed == error
+                && service->last_unconfirmed_time == ngx_time();
+
+    if (same) {
+        service->unconfirmed_repeats++;
+        return;
+    }
+
+    ngx_str_t text = ngx_http_l402_str(error);
+
+    if (service->unconfirmed_repeats) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+            "l402: no settlement known from \"%V\": %V (the one before %ui "
+            "times more)", &service->name, &text,
+            service->unconfirmed_repeats);
+
+    } else {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+            "l402: no settlement known from \"%V\": %V", &service->name,
+            &text);
+    }
+
+    service->unconfirmed_repeats = 0;
+    service->last_unconfirmed_time = ngx_time();
+
+    try {
+        service->last_unconfirmed = error;
+
+    } catch (...) {
+        service->last_unconfirmed.clear();
+    }
+}
+
+l402::SettledMemory memory_of(ngx_http_l402_main_conf_t *mcf)
+{
+    return {mcf->settled_zone->data,
+        l402::SettledMemory::bytes_for(remembered)};
+}
+
+}  // namespace
+
+// What all nodes that may have the invoice were asked, and have said. Owned by
+// the request's cleanup: it goes with it.
+class ngx_http_l402_settling_t {
+public:
+    ngx_http_l402_settling_t(ngx_http_request_t *r,
+        ngx_http_l402_main_conf_t *mcf, const l402::SettledKey &key)
+        : r_(r), mcf_(mcf), key_(key)
+    {
+    }
+
+    void ask(const ngx_http_l402_seller_t &seller, const l402::Hash &hash);
+
+    bool is_about(const l402::SettledKey &key) const
+    {
+        return key.first == key_.first && key.second == key_.second;
+    }
+
+    bool is_under_way() const { return under_way_ > 0 && !settled_; }
+    bool is_settled() const { return settled_; }
+    bool is_pending() const { return pending_; }
+    bool is_unknown() const { return busy_ || failed_; }
+    bool is_busy() const { return busy_ && !failed_; }
+
+private:
+    struct Part final : l402::SettlementWaiter {
+        Part(ngx_http_l402_settling_t &all, ngx_http_l402_service_t *service)
+            : all(all), service(service)
+        {
+        }
+
+        void settlement_told(Settlement state, std::string_view error)
+            noexcept override
+        {
+            all.told(service, state, error);
+        }
+
+        ngx_http_l402_settling_t                 &all;
+        ngx_http_l402_service_t                  *service;
+        std::unique_ptr<l402::PendingSettlement>  pending;
+    };
+
+    void told(ngx_http_l402_service_t *service, Settlement state,
+        std::string_view error) noexcept;
+    void go_on() noexcept;
+
+    ngx_http_request_t         *r_;
+    ngx_http_l402_main_conf_t  *mcf_;
+    l402::SettledKey            key_;
+    std::list<Part>             parts_;
+    ngx_uint_t                  under_way_ = 0;
+    bool                        settled_ = false;
+    bool                        pending_ = false;
+    bool                        failed_ = false;
+    bool                        busy_ = false;
+};
+
+void ngx_http_l402_settling_t::ask(const ngx_http_l402_seller_t &seller,
+    const l402::Hash &hash)
+{
+    auto services = static_cast<ngx_http_l402_service_t **>(
+        seller.invoice_services.elts);
+
+    for (ngx_uint_t i = 0; i < seller.invoice_services.nelts; i++) {
+        if (services[i]->settlement == nullptr) {
+            log_failure(r_, services[i], "its protocol cannot be asked");
+            failed_ = true;
+            continue;
+        }
+
+        Part &part = parts_.emplace_back(*this, services[i]);
+
+        part.pending = services[i]->settlement->ask(hash, part);
+
+        if (part.pending) {
+            under_way_++;
+
+        } else {
+            log_failure(r_, services[i], "max_in_flight calls are under way");
+            busy_ = true;
+        }
+    }
+
+    // Nobody is there to say yes.
+    failed_ = failed_ || seller.invoice_services.nelts == 0;
+}
+
+void ngx_http_l402_settling_t::told(ngx_http_l402_service_t *service,
+    Settlement state, std::string_view error) noexcept
+{
+    ngx_http_set_log_request(r_->connection->log, r_);
+    under_way_--;
+
+    switch (state) {
+
+    case Settlement::settled:
+        memory_of(mcf_).add(key_);
+        settled_ = true;
+        break;
+
+    case Settlement::pending:
+        pending_ = true;
+        break;
+
+    case Settlement::gone:
+    case Settlement::unknown:
+        break;
+
+    case Settlement::failed:
+        log_failure(r_, service, error);
+        failed_ = true;
+        break;
+    }
+
+    if (!is_under_way()) {
+        go_on();
+    }
+}
+
+// Called from an event of ours: nobody else runs what is posted here. May
+// destroy this object.
+void ngx_http_l402_settling_t::go_on() noexcept
+{
+    ngx_http_request_t *r = r_;
+    ngx_connection_t *c = r->connection;
+
+    parts_.clear();
+    c->log->action = nullptr;
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+
+    } else {
+        r->read_event_handler = ngx_http_block_reading;
+        r->write_event_handler = ngx_http_core_run_phases;
+        ngx_http_core_run_phases(r);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+namespace {
+
+// Null: none.
+ngx_http_l402_seller_t *find_seller(ngx_http_l402_main_conf_t *mcf,
+    const ngx_str_t &service)
+{
+    auto sellers = static_cast<ngx_http_l402_seller_t *>(mcf->sellers.elts);
+
+    for (ngx_uint_t i = 0; i < mcf->sellers.nelts; i++) {
+        if (ngx_http_l402_view(sellers[i].service)
+            == ngx_http_l402_view(service))
+        {
+            return &sellers[i];
+        }
+    }
+
+    return nullptr;
+}
+
+void destroy_settling(void *data)
+{
+    delete static_cast<ngx_http_l402_settling_t *>(data);
+}
+
+// Null: out of memory.
+ngx_http_l402_settling_t *ask(ngx_http_request_t *r,
+    ngx_http_l402_main_conf_t *mcf, const ngx_str_t &service,
+    const l402::SettledKey &key, const uint8_t payment_hash[32])
+{
+    ngx_http_cleanup_t *cln = ngx_http_cleanup_add(r, 0);
+
+    if (cln == nullptr) {
+        return nullptr;
+    }
+
+    auto settling = new ngx_http_l402_settling_t(r, mcf, key);
+
+    cln->handler = destroy_settling;
+    cln->data = settling;
+
+    ngx_http_l402_seller_t *seller = find_seller(mcf, service);
+    l402::Hash hash;
+
+    std::copy_n(payment_hash, hash.size(), hash.begin());
+    settling->ask(seller ? *seller : ngx_http_l402_seller_t{}, hash);
+    return settling;
+}
+
+ngx_int_t park(ngx_http_request_t *r)
+{
+    // So that a client that leaves is noticed.
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    // A write event would run the phases again.
+    r->write_event_handler = ngx_http_request_empty_handler;
+    r->connection->log->action =
+        const_cast<char *>("waiting for a settlement");
+    return NGX_AGAIN;
+}
+
+ngx_int_t answer_unavailable(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf, Result reason, ngx_uint_t retry_after)
+{
+    // Nobody has to have paid for what is free.
+    ctx->verified = 0;
+
+    if (ngx_http_l402_price(r, ctx, lcf, false) && ctx->price_msat == 0) {
+        ctx->result = Result::unsettled;
+        return NGX_OK;
+    }
+
+    ctx->result = reason;
+    ngx_http_l402_note_refusal(r);
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+        "l402: credential for \"%V\" refused: %s", &lcf->service,
+        l402::describe(reason).word);
+
+    ngx_int_t rc = ngx_http_discard_request_body(r);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_l402_send_answer(r, ctx, lcf,
+            {reason, NGX_HTTP_SERVICE_UNAVAILABLE, nullptr, retry_after});
+    }
+
+    ngx_http_finalize_request(r, rc);
+    return NGX_DONE;
+}
+
+// ---- configuration ----
+
+// Kept over a reload: the contents are never initialised anew.
+ngx_int_t init_zone(ngx_shm_zone_t *zone, void *data)
+{
+    auto pool = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
+
+    if (data == nullptr && !zone->shm.exists) {
+        pool->data = ngx_slab_calloc(pool,
+            l402::SettledMemory::bytes_for(remembered));
+    }
+
+    zone->data = data ? data : pool->data;
+    return zone->data ? NGX_OK : NGX_ERROR;
+}
+
+ngx_shm_zone_t *add_zone(ngx_conf_t *cf)
+{
+    // No zone of l402_zone can have a name with a colon.
+    static ngx_str_t name = ngx_string("l402:settled");
+    constexpr size_t slab_pages = 64 * 1024;
+
+    ngx_shm_zone_t *zone = ngx_shared_memory_add(cf, &name,
+        l402::SettledMemory::bytes_for(remembered) + slab_pages,
+        &ngx_http_l402_module);
+
+    if (zone) {
+        zone->init = init_zone;
+    }
+
+    return zone;
+}
+
+bool add_invoice_service(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf,
+    const ngx_http_l402_loc_conf_t *lcf)
+{
+    ngx_http_l402_seller_t *seller = find_seller(mcf, lcf->service);
+
+    if (seller == nullptr) {
+        seller = static_cast<ngx_http_l402_seller_t *>(
+            ngx_array_push(&mcf->sellers));
+
+        if (seller == nullptr
+            || ngx_array_init(&seller->invoice_services, cf->pool, 2,
+                   sizeof(void *)) != NGX_OK)
+        {
+            return false;
+        }
+
+        seller->service = lcf->service;
+    }
+
+    auto known = static_cast<ngx_http_l402_service_t **>(
+        seller->invoice_services.elts);
+
+    for (ngx_uint_t i = 0; i < seller->invoice_services.nelts; i++) {
+        if (known[i] == lcf->invoice_service) {
+            return true;
+        }
+    }
+
+    auto slot = static_cast<ngx_http_l402_service_t **>(
+        ngx_array_push(&seller->invoice_services));
+
+    if (slot) {
+        *slot = lcf->invoice_service;
+    }
+
+    return slot != nullptr;
+}
+
+bool can_ask(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf,
+    const ngx_http_l402_loc_conf_t *lcf)
+{
+    ngx_http_l402_seller_t *seller = find_seller(mcf, lcf->service);
+
+    if (seller == nullptr) {
+        return true;
+    }
+
+    auto services = static_cast<ngx_http_l402_service_t **>(
+        seller->invoice_services.elts);
+
+    for (ngx_uint_t i = 0; i < seller->invoice_services.nelts; i++) {
+        const l402::Protocol *protocol = services[i]->service.protocol;
+
+        if (protocol->settlement == nullptr) {
+            ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->settled_place,
+                "\"l402_settled require\" cannot work for \"l402 %V\": it is "
+                "sold with l402_invoice_service \"%V\", whose protocol \"%s\" "
+                "cannot be asked by payment hash whether an invoice is "
+                "settled", &lcf->service, &services[i]->name, protocol->name);
+            return false;
+        }
+    }
+
+    return true;
+}
+
+}  // namespace
+
+char *ngx_http_l402_set_settled(ngx_conf_t *cf, ngx_command_t *, void *conf)
+{
+    auto lcf = static_cast<ngx_http_l402_loc_conf_t *>(conf);
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_l402_module));
+    ngx_str_t *value = &static_cast<ngx_str_t *>(cf->args->elts)[1];
+    std::string_view word = ngx_http_l402_view(*value);
+
+    if (lcf->settled != NGX_CONF_UNSET) {
+        return const_cast<char *>("is duplicate");
+    }
+
+    if (word != "off" && word != "require") {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid value \"%V\" in \"l402_settled\", it must be \"off\" or "
+            "\"require\"", value);
+        return failed;
+    }
+
+    ngx_http_l402_set_place(cf, &lcf->settled_place);
+    lcf->settled = word == "require";
+
+    if (lcf->settled) {
+        mcf->settled_zone = add_zone(cf);
+    }
+
+    return lcf->settled && mcf->settled_zone == nullptr ? failed : NGX_CONF_OK;
+}
+
+char *ngx_http_l402_init_settled(ngx_conf_t *cf,
+    ngx_http_l402_main_conf_t *mcf)
+{
+    auto locations = static_cast<ngx_http_l402_loc_conf_t **>(
+        mcf->locations.elts);
+
+    for (ngx_uint_t i = 0; i < mcf->locations.nelts; i++) {
+        ngx_http_l402_loc_conf_t *lcf = locations[i];
+
+        if (lcf->invoice_service && !add_invoice_service(cf, mcf, lcf)) {
+            return failed;
+        }
+
+        // What is free needs no money.
+        if (lcf->price.value && lcf->price.is_static
+            && lcf->price.amount == 0)
+        {
+            lcf->settled = 0;
+        }
+    }
+
+    for (ngx_uint_t i = 0; i < mcf->locations.nelts; i++) {
+        if (locations[i]->settled && !can_ask(cf, mcf, locations[i])) {
+            return failed;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+void ngx_http_l402_start_settled(ngx_http_l402_main_conf_t *mcf)
+{
+    auto services = static_cast<ngx_http_l402_service_t **>(
+        mcf->services.elts);
+
+    for (ngx_uint_t i = 0; mcf->settled_zone && i < mcf->services.nelts; i++) {
+        if (services[i]->service.protocol->settlement) {
+            services[i]->settlement =
+                std::make_unique<l402::SettlementClient>(services[i]->service,
+                    *mcf->transport);
+        }
+    }
+}
+
+ngx_int_t ngx_http_l402_settle(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf)
+{
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_l402_module));
+    const ngx_str_t &service = ctx->verified_service;
+    const uint8_t *hash = ctx->verified_payment_hash;
+    l402::SettledKey key = l402::settled_key(ngx_http_l402_view(service), hash);
+
+    if (memory_of(mcf).has(key)) {
+        return NGX_OK;
+    }
+
+    if (ctx->settling == nullptr || !ctx->settling->is_about(key)) {
+        ctx->settling = ask(r, mcf, service, key, hash);
+    }
+
+    ngx_http_l402_settling_t *settling = ctx->settling;
+
+    if (settling == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (settling->is_under_way()) {
+        return park(r);
+    }
+
+    if (settling->is_settled()) {
+        return NGX_OK;
+    }
+
+    if (settling->is_pending()) {
+        return answer_unavailable(r, ctx, lcf, Result::unsettled,
+            retry_pending);
+    }
+
+    if (settling->is_unknown()) {
+        return answer_unavailable(r, ctx, lcf, Result::unconfirmed,
+            settling->is_busy() ? retry_soon : retry_later);
+    }
+
+    // Canceled, or never heard of: it has to be paid anew.
+    ctx->verified = 0;
+    ctx->result = Result::unsettled;
+    return NGX_OK;
+}
