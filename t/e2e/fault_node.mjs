@@ -3,9 +3,14 @@
 // invoice service picks one. A test that counts calls beside others adds a
 // mark of its own, /hang-mine. GET /stats counts the invoice calls of each
 // segment, GET /last/<segment> shows the latest one, POST /reset forgets both.
+//
+// What it says of an invoice's settlement is in fault/settlements.mjs; who is
+// asked for one by such a name makes a good one. Such calls count as
+// <segment>/settlement, one about a single invoice as <segment>/<hash>.
 
 import http from 'node:http';
 import { faults } from './fault/faults.mjs';
+import { settlements } from './fault/settlements.mjs';
 import { body, end_with, listen, options, ready, reply } from './service.mjs';
 
 const values = options(['port']);
@@ -28,7 +33,15 @@ const server = http.createServer(async (request, response) => {
         return reply(response, 200, {});
     }
     const [fault] = name.split('-');
-    if (!Object.hasOwn(faults, fault) || rest.join('/') !== 'v1/invoices'
+    const [, hash] = /^v1\/invoice\/([0-9a-f]{64})$/.exec(rest.join('/')) ?? [];
+    if (hash && Object.hasOwn(settlements, fault) && request.method === 'GET') {
+        const count = key => (counts[key] = (counts[key] ?? 0) + 1) - 1;
+        count(`${name}/settlement`);
+        return settlements[fault](request, response, hash,
+                                  count(`${name}/${hash}`));
+    }
+    const makes = faults[fault] ?? (settlements[fault] && faults.ok);
+    if (!makes || rest.join('/') !== 'v1/invoices'
         || request.method !== 'POST') {
         return reply(response, 404,
                      { code: 5, message: 'Not Found', details: [] });
@@ -39,7 +52,7 @@ const server = http.createServer(async (request, response) => {
         const text = await body(request);
         latest[name] = { url: request.url, headers: request.headers,
                          body: text };
-        faults[fault](request, response, JSON.parse(text || '{}'));
+        makes(request, response, JSON.parse(text || '{}'));
     } catch (error) {
         if (!response.headersSent) {
             reply(response, 400,

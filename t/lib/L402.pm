@@ -43,7 +43,7 @@ use Test::Nginx::Socket ();
 our @EXPORT = (
     @L402::Token::EXPORT, @L402::Gate::EXPORT,
     qw(http_config service fault env key_file write_secret reload
-       buy pay invoices_made fault_calls fault_last
+       buy pay invoices_made fault_calls settlement_calls fault_last
        connection backend_requests error_log
        is ok like unlike is_deeply),
 );
@@ -134,6 +134,11 @@ sub invoices_made {
 
 sub fault_calls ($name) {
     return get_json(env('L402_FAULT_URL') . '/stats')->{"$name-t$$"} // 0;
+}
+
+# How often it was asked about settlements, or about the one of `hash`.
+sub settlement_calls ($name, $hash = 'settlement') {
+    return get_json(env('L402_FAULT_URL') . '/stats')->{"$name-t$$/$hash"} // 0;
 }
 
 # What the latest call asked for.

@@ -29,10 +29,12 @@ export async function start_backend() {
     };
 }
 
-// Passes connections on to the node at `to` and counts its invoice calls; it
-// can be closed and opened, which is a node that goes and comes back.
+// Passes connections on to the node at `to` and counts its invoice calls, and
+// those that look one up; it can be closed and opened, which is a node that
+// goes and comes back.
 export class Tap {
     invoices = 0;
+    lookups = 0;
     #to;
     #server;
     #sockets = new Set();
@@ -66,7 +68,9 @@ export class Tap {
             }
             from.on('data', data => {
                 this.invoices += data.toString('latin1')
-                    .split('POST /v1/invoices').length - 1;
+                    .split(/POST \S*\/v1\/invoices/).length - 1;
+                this.lookups += data.toString('latin1')
+                    .split(/GET \S*\/v1\/invoice\//).length - 1;
             });
             from.pipe(to).pipe(from);
         });

@@ -9,9 +9,13 @@ import { Wire } from './wire.mjs';
 const channel_sat = 100_000_000;
 const channels = 2;
 
-// Emits, with the payment hash in hex first: 'claimed' (amount_msat),
+// Emits, with the payment hash in hex first: 'held', 'claimed' (amount_msat),
 // 'sent' (preimage) and 'failed' (reason).
 export class Network extends EventEmitter {
+    // Hashes (hex) whose payments are held until claim() or refuse(), and
+    // with what they can be claimed.
+    held = new Map();
+
     #chain = new Chain(ldk, network);
     #wire;
     #due = false;
@@ -89,9 +93,28 @@ export class Network extends EventEmitter {
         } while (events.length > 0);
     }
 
+    claim(hash) {
+        this.payee.channels.claim_funds(this.held.get(hash));
+        this.held.delete(hash);
+        this.wake();
+    }
+
+    refuse(hash) {
+        this.payee.channels.fail_htlc_backwards(Buffer.from(hash, 'hex'));
+        this.held.set(hash, null);
+        this.wake();
+    }
+
     #handle(event) {
         if (event instanceof ldk.Event_PaymentClaimable) {
-            this.payee.channels.claim_funds(event.purpose.preimage().some);
+            const hash = hex(event.payment_hash);
+            const preimage = event.purpose.preimage().some;
+            if (this.held.has(hash)) {
+                this.held.set(hash, preimage);
+                this.emit('held', hash);
+            } else {
+                this.payee.channels.claim_funds(preimage);
+            }
 
         } else if (event instanceof ldk.Event_PaymentClaimed) {
             this.emit('claimed', hex(event.payment_hash), event.amount_msat);

@@ -1,7 +1,11 @@
 // The payee's REST, in the shape of lnd's: names, number formats, error
 // bodies and the check of the macaroon are as lnd has them.
+//
+// Below /hold it is a node whose invoices are hold invoices: what pays one
+// waits for POST /v2/invoices/settle or /v2/invoices/cancel, which are lnd's
+// own. A look-up shows the preimage of these as well: lnd shows it of others.
 
-import { timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { body, reply } from '../service.mjs';
 import { ldk } from './ldk.mjs';
 import { hex } from './network.mjs';
@@ -60,6 +64,9 @@ export class Rest {
     constructor(network, macaroon) {
         this.#network = network;
         this.#macaroon = Buffer.from(hex(macaroon));
+        network.on('held', hash => {
+            this.#invoices.get(hash).state = 'ACCEPTED';
+        });
         network.on('claimed', (hash, amount_msat) => {
             const invoice = this.#invoices.get(hash);
             invoice.state = 'SETTLED';
@@ -85,13 +92,19 @@ export class Rest {
     }
 
     async #answer(request) {
-        const path = request.url.split('?')[0];
+        const [, hold, path] = /^(\/hold)?(\/.*)$/
+            .exec(request.url.split('?')[0]);
+        const decide = /^\/v2\/invoices\/(settle|cancel)$/.exec(path);
         const lookup = /^\/v1\/invoice\/([0-9a-f]{64})$/i.exec(path);
         const text = await body(request);
 
         if (path === '/v1/invoices' && request.method === 'POST') {
             this.#authorize(request);
-            return this.#create(text);
+            return this.#create(text, hold !== undefined);
+        }
+        if (decide && request.method === 'POST') {
+            this.#authorize(request);
+            return this.#decide(decide[1], text);
         }
         if (lookup && request.method === 'GET') {
             this.#authorize(request);
@@ -116,7 +129,32 @@ export class Rest {
         }
     }
 
-    #create(text) {
+    #decide(what, text) {
+        const wanted = JSON.parse(text);
+        const hash = what === 'settle'
+            ? createHash('sha256').update(bytes(wanted.preimage, 'preimage'))
+                .digest('hex')
+            : bytes(wanted.payment_hash, 'payment_hash').toString('hex');
+        const invoice = this.#invoices.get(hash);
+        if (!invoice) {
+            throw new Refusal(5, 'unable to locate invoice');
+        }
+        if (what === 'settle') {
+            if (invoice.state !== 'ACCEPTED') {
+                throw new Refusal(2, 'invoice still open');
+            }
+            this.#network.claim(hash);
+        } else {
+            if (invoice.state === 'SETTLED') {
+                throw new Refusal(2, 'invoice already settled');
+            }
+            invoice.state = 'CANCELED';
+            this.#network.refuse(hash);
+        }
+        return {};
+    }
+
+    #create(text, hold) {
         let wanted;
         try {
             wanted = JSON.parse(text || '{}');
@@ -152,10 +190,10 @@ export class Rest {
             throw new Refusal(2, `expiry of ${expiry} seconds out of range`);
         }
 
-        return this.#add({ memo, description_hash }, msat, expiry);
+        return this.#add({ memo, description_hash }, msat, expiry, hold);
     }
 
-    #add({ memo, description_hash }, msat, expiry) {
+    #add({ memo, description_hash }, msat, expiry, hold) {
         this.#network.keep_time();
 
         // Where there is a hash, lnd writes that and keeps the memo.
@@ -177,9 +215,15 @@ export class Rest {
 
         const invoice = created.res;
         const hash = Buffer.from(invoice.payment_hash());
+        if (hold) {
+            this.#network.held.set(hash.toString('hex'), null);
+        }
+        const preimage = this.#network.payee.channels.get_payment_preimage(
+            invoice.payment_hash(), invoice.payment_secret());
         const kept = {
             memo,
             description_hash: description_hash.toString('base64'),
+            r_preimage: Buffer.from(preimage.res).toString('base64'),
             r_hash: hash.toString('base64'),
             value: String(msat / 1000n),
             value_msat: String(msat),
