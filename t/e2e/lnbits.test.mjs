@@ -2,6 +2,7 @@
 // and open the gate. They are on mainnet, as its fake wallet makes them.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import {
     Nginx, assert_no_invoice, env, read_challenge, read_invoice,
@@ -40,6 +41,8 @@ describe('LNbits', () => {
             wrong: { key: 'wrong' },
             regtest: { key: 'key', more: 'network regtest;' },
             dear: { key: 'key', price: '2000000000sat' },
+            settled: { key: 'key' },
+            stranger: { key: 'wrong' },
         };
         nginx = await Nginx.start('lnbits', gate => {
             gate.write('key', key + '\n');
@@ -61,9 +64,11 @@ describe('LNbits', () => {
         l402_memo $memo;
         ${Object.entries(gates).map(([name, { price = '9500msat' }]) => `
         location /${name}/ {
-            l402 weather;
+            l402 ${name};
             l402_price ${price};
             l402_invoice_from ${name};
+            l402_settled ${['settled', 'stranger'].includes(name)
+                ? 'require' : 'off'};
             add_header Price $l402_price_msat always;
             proxy_pass ${backend.url};
         }`).join('')}
@@ -117,6 +122,65 @@ describe('LNbits', () => {
                 seen => seen.url.startsWith(`/${name}/`)));
         });
     }
+
+    // ---- settlement ----
+
+    const look_up = async hash => (await request(
+        `${env('L402_LNBITS_URL')}/api/v1/payments/${hash}`,
+        { headers: { 'X-Api-Key': env('L402_LNBITS_INVOICE_KEY') } })).json();
+
+    it('says whether the money is there', async () => {
+        const { macaroon, invoice } =
+            read_challenge(await request(url('settled')));
+        const { paid, details: { preimage } } =
+            await look_up(read_invoice(invoice).payment_hash);
+        secrets.add(preimage);
+        assert.equal(paid, false);
+
+        const headers = { Authorization: `L402 ${macaroon}:${preimage}` };
+        const early = await request(url('settled'), { headers });
+        assert.equal(early.status, 503, early.text);
+        assert.equal(early.json().reason, 'unsettled');
+
+        assert.equal(await pay(invoice), preimage);
+        const opened = await request(url('settled'), { headers });
+        assert.equal(opened.status, 200, opened.text);
+        assert.equal(opened.text, 'content of the backend\n');
+    });
+
+    const mint = (service, ...more) => {
+        const made = spawnSync(env('L402_CTL'), [
+            'mint', '--service', service, '--key-file', nginx.dir + '/keys',
+            ...more,
+        ], { encoding: 'utf8' });
+        assert.equal(made.status, 0, made.stderr);
+        return made.stdout.trim();
+    };
+
+    // LNbits answers strangers, too, and about anybody's payments.
+    it('is not believed where the key is none of the wallet', async () => {
+        const { invoice } = read_challenge(await request(url('good')));
+        const hash = read_invoice(invoice).payment_hash;
+        const preimage = await pay(invoice);
+        const told = await request(
+            `${env('L402_LNBITS_URL')}/api/v1/payments/${hash}`);
+        assert.equal(told.json().paid, true);
+
+        const macaroon = mint('stranger', '--payment-hash', hash);
+        const log = nginx.error_log().length;
+        const refused = await request(url('stranger'), { headers: {
+            Authorization: `L402 ${macaroon}:${preimage}` } });
+        assert.equal(refused.status, 503, refused.text);
+        assert.equal(refused.json().reason, 'unconfirmed');
+        assert.match(nginx.error_log().slice(log), /answered with no details/);
+    });
+
+    it('does not know what it has not made', async () => {
+        const refused = await request(url('settled'), {
+            headers: { Authorization: mint('settled') } });
+        assert.equal(refused.json().reason, 'unsettled');
+        read_challenge(refused);
+    });
 
     it('ends without a trace', () => nginx.stop());
 });

@@ -18,10 +18,11 @@ import {
 } from './strict.mjs';
 import { faults } from './strict_faults.mjs';
 import { lnd } from './strict_lnd.mjs';
+import { request as call } from './http.mjs';
 
 // The only value of each field; `refuse` makes what the service says of a
 // field that is not its own.
-function form(text, known, refuse) {
+export function form(text, known, refuse) {
     const fields = {};
     for (const pair of text.split('&')) {
         const [name, value] = pair.split('=')
@@ -34,11 +35,11 @@ function form(text, known, refuse) {
     return fields;
 }
 
-const is_form = request => request.headers['content-type']
+export const is_form = request => request.headers['content-type']
     ?.split(';')[0] === 'application/x-www-form-urlencoded';
 
 // The user's name and password; null without Basic.
-function basic(request) {
+export function basic(request) {
     const [, encoded] = /^Basic ([A-Za-z0-9+/]+=*)$/
         .exec(request.headers.authorization ?? '') ?? [];
     if (encoded === undefined) {
