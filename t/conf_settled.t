@@ -10,8 +10,9 @@ use L402::Conf;
 my $paid = 'l402 weather; l402_price 10sat;';
 my $address = 'l402_invoice_service address { protocol lnurl;'
     . ' url http://127.0.0.1/a; }';
+my $key = 'credential_file ' . file('key', "c0ffee\n") . ';';
 my $other = 'l402_invoice_service other { protocol cln;'
-    . ' url http://127.0.0.1:1; }';
+    . " url http://127.0.0.1:1; $key }";
 
 # ---- values ----
 
@@ -41,15 +42,10 @@ accepted('inherited from http', http => "$good_http\nl402_settled require;",
 
 accepted("protocol $_->[0]",
          http => $good_http =~ s/protocol lnd; url \S+/
-             "protocol $_->[0]; $_->[1]"/er,
+             "protocol $_->[0]; url http:\/\/127.0.0.1:1$_->[1]; $key"/er,
          location => "$paid l402_settled require;")
-    for [cln => 'url http://127.0.0.1:1;'],
-        [eclair => 'url http://127.0.0.1:1;'],
-        [phoenixd => 'url http://127.0.0.1:1;'],
-        [lnbits => 'url http://127.0.0.1:1; credential_file '
-                   . file('key', "c0ffee\n") . ';'],
-        [btcpay => 'url http://127.0.0.1:1/api/v1/stores/1/lightning/BTC;'
-                   . ' credential_file ' . file('key', "c0ffee\n") . ';'];
+    for [cln => ''], [eclair => ''], [phoenixd => ''], [lnbits => ''],
+        [btcpay => '/api/v1/stores/1/lightning/BTC'];
 
 my $cannot = '"l402_settled require" cannot work for "l402 weather": it is '
     . 'sold with l402_invoice_service "address", whose protocol "lnurl" '
@@ -107,8 +103,7 @@ accepted('a server that sells nothing itself', http => "$good_http\n$other",
 
 # ---- beside zones of that name ----
 
-accepted('beside l402_zone', http => "$good_http\nl402_zone l402:1m;\n"
-             . 'l402_zone settled:1m;',
-         location => "$paid l402_settled require;");
+accepted("beside l402_zone $_", http => "$good_http\nl402_zone $_:1m;",
+         location => "$paid l402_settled require;") for qw(l402 settled);
 
 done_testing();

@@ -28,16 +28,21 @@ public:
 
 class SettlementClient {
 public:
-    // The protocol has to have a settlement. Both must outlive the client, and
+    // The protocol has to have a settlement. All must outlive the client, and
     // the client what is pending.
-    SettlementClient(const InvoiceService &service, HttpTransport &transport);
+    SettlementClient(const InvoiceService &service, HttpTransport &transport,
+        ServiceState &state);
     ~SettlementClient();
 
-    // Null where max_in_flight questions are under way and none is about this
-    // invoice. Else the waiter is called once, never from within ask(), and may
-    // destroy whatever is pending.
-    std::unique_ptr<PendingSettlement> ask(const Hash &payment_hash,
-        SettlementWaiter &waiter);
+    enum class Start : uint8_t {
+        asked,    // the waiter will be called once; it may destroy `out`
+        busy,     // max_in_flight are under way, and none is about this invoice
+        resting,  // all urls rest
+    };
+
+    // Never calls the waiter itself.
+    Start ask(const Hash &payment_hash, SettlementWaiter &waiter,
+        std::unique_ptr<PendingSettlement> &out);
 
     size_t in_flight() const noexcept { return questions_.size(); }
 
@@ -47,6 +52,7 @@ private:
 
     const InvoiceService                      &service_;
     HttpTransport                             &transport_;
+    ServiceState                              &state_;
     std::map<Hash, std::unique_ptr<Question>>  questions_;
 };
 

@@ -27,7 +27,15 @@ public:
     {
     }
 
-    void begin();
+    ~Question() override
+    {
+        if (leave_ != Leave::no) {
+            client_.state_.given_up(endpoint_, leave_);
+        }
+    }
+
+    // False: every url that is left rests.
+    bool begin();
     void join(Asker &asker) noexcept;
     void leave(Asker &asker) noexcept;
 
@@ -37,15 +45,17 @@ private:
 
     const InvoiceService &service() const { return client_.service_; }
 
-    void take(const SettlementAnswer &answer);
+    void take(const SettlementAnswer &answer, bool answered);
     void next();
     void finish(Settlement state) noexcept;
     void give_up() noexcept;
+    void report(bool worked, bool answered) noexcept;
 
     SettlementClient              &client_;
     Hash                           hash_;
     uint64_t                       deadline_;
     size_t                         endpoint_ = 0;
+    Leave                          leave_ = Leave::no;
     std::string                    error_;  // the last one
     bool                           failed_ = false;
     bool                           finished_ = false;
@@ -76,8 +86,24 @@ void SettlementClient::Question::leave(Asker &asker) noexcept
     }
 }
 
-void SettlementClient::Question::begin()
+bool SettlementClient::Question::begin()
 {
+    for ( ; endpoint_ < service().endpoints.size(); endpoint_++) {
+        leave_ = client_.state_.leave(endpoint_);
+
+        if (leave_ != Leave::no) {
+            break;
+        }
+
+        // It may be the one that has the money.
+        failed_ = true;
+        error_ = "a url that would have to be asked rests";
+    }
+
+    if (endpoint_ == service().endpoints.size()) {
+        return false;
+    }
+
     uint64_t now = client_.transport_.milliseconds();
     uint64_t left = deadline_ > now ? deadline_ - now : 1;
 
@@ -85,16 +111,31 @@ void SettlementClient::Question::begin()
     exchange_ = client_.transport_.send(service().endpoints[endpoint_],
         service().protocol->settlement->ask(service().credential, hash_),
         left / (service().endpoints.size() - endpoint_) + 1, *this);
+    return true;
+}
+
+// A credential that may make invoices and not read them is no reason to sell
+// nothing: an error that is answered does not count.
+void SettlementClient::Question::report(bool worked, bool answered) noexcept
+{
+    if (worked) {
+        client_.state_.worked(endpoint_, leave_);
+
+    } else if (answered) {
+        client_.state_.given_up(endpoint_, leave_);
+
+    } else {
+        client_.state_.failed(endpoint_, leave_, error_);
+    }
+
+    leave_ = Leave::no;
 }
 
 void SettlementClient::Question::next()
 {
-    if (++endpoint_ == service().endpoints.size()) {
-        finish(failed_ ? Settlement::failed : Settlement::gone);
-        return;
-    }
-
-    if (client_.transport_.milliseconds() >= deadline_) {
+    if (++endpoint_ < service().endpoints.size()
+        && client_.transport_.milliseconds() >= deadline_)
+    {
         if (!failed_) {
             error_ = "timed out";
         }
@@ -103,14 +144,24 @@ void SettlementClient::Question::next()
         return;
     }
 
-    begin();
+    if (!begin()) {
+        finish(failed_ ? Settlement::failed : Settlement::gone);
+    }
 }
 
 // Urls may be different nodes: who does not know an invoice, or has canceled
 // it, does not speak for the others. Who waits for the money does.
-void SettlementClient::Question::take(const SettlementAnswer &answer)
+void SettlementClient::Question::take(const SettlementAnswer &answer,
+    bool answered)
 {
     exchange_.reset();
+
+    if (answer.state == Settlement::failed) {
+        failed_ = true;
+        error_ = answer.error;
+    }
+
+    report(answer.state != Settlement::failed, answered);
 
     switch (answer.state) {
 
@@ -121,11 +172,7 @@ void SettlementClient::Question::take(const SettlementAnswer &answer)
 
     case Settlement::gone:
     case Settlement::unknown:
-        break;
-
     case Settlement::failed:
-        failed_ = true;
-        error_ = answer.error;
         break;
     }
 
@@ -164,7 +211,7 @@ void SettlementClient::Question::http_answered(const HttpAnswer &answer)
 {
     try {
         take(service().protocol->settlement->read(service().credential, hash_,
-            answer));
+            answer), true);
 
     } catch (...) {
         give_up();
@@ -175,7 +222,7 @@ void SettlementClient::Question::http_failed(std::string_view error) noexcept
 {
     try {
         // The exchange that owns this text ends in take().
-        take({Settlement::failed, std::string(error)});
+        take({Settlement::failed, std::string(error)}, false);
 
     } catch (...) {
         give_up();
@@ -183,21 +230,21 @@ void SettlementClient::Question::http_failed(std::string_view error) noexcept
 }
 
 SettlementClient::SettlementClient(const InvoiceService &service,
-    HttpTransport &transport)
-    : service_(service), transport_(transport)
+    HttpTransport &transport, ServiceState &state)
+    : service_(service), transport_(transport), state_(state)
 {
 }
 
 SettlementClient::~SettlementClient() = default;
 
-std::unique_ptr<PendingSettlement> SettlementClient::ask(
-    const Hash &payment_hash, SettlementWaiter &waiter)
+SettlementClient::Start SettlementClient::ask(const Hash &payment_hash,
+    SettlementWaiter &waiter, std::unique_ptr<PendingSettlement> &out)
 {
     auto found = questions_.find(payment_hash);
 
     if (found == questions_.end() && questions_.size() >= service_.max_in_flight)
     {
-        return nullptr;
+        return Start::busy;
     }
 
     auto asker = std::make_unique<Asker>(waiter);
@@ -205,12 +252,16 @@ std::unique_ptr<PendingSettlement> SettlementClient::ask(
     if (found == questions_.end()) {
         auto question = std::make_unique<Question>(*this, payment_hash);
 
-        question->begin();
+        if (!question->begin()) {
+            return Start::resting;
+        }
+
         found = questions_.emplace(payment_hash, std::move(question)).first;
     }
 
     found->second->join(*asker);
-    return asker;
+    out = std::move(asker);
+    return Start::asked;
 }
 
 }  // namespace l402

@@ -139,14 +139,20 @@ void ngx_http_l402_settling_t::ask(const ngx_http_l402_seller_t &seller,
 
         Part &part = parts_.emplace_back(*this, services[i]);
 
-        part.pending = services[i]->settlement->ask(hash, part);
+        switch (services[i]->settlement->ask(hash, part, part.pending)) {
 
-        if (part.pending) {
+        case l402::SettlementClient::Start::asked:
             under_way_++;
+            break;
 
-        } else {
+        case l402::SettlementClient::Start::busy:
             log_failure(r_, services[i], "max_in_flight calls are under way");
             busy_ = true;
+            break;
+
+        case l402::SettlementClient::Start::resting:
+            failed_ = true;
+            break;
         }
     }
 
@@ -469,7 +475,7 @@ void ngx_http_l402_start_settled(ngx_http_l402_main_conf_t *mcf)
         if (services[i]->service.protocol->settlement) {
             services[i]->settlement =
                 std::make_unique<l402::SettlementClient>(services[i]->service,
-                    *mcf->transport);
+                    *mcf->transport, *services[i]->state);
         }
     }
 }

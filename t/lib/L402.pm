@@ -107,7 +107,8 @@ END
 }
 
 # One that misbehaves; fault_calls() counts what it was asked for.
-sub fault ($name, $more = 'timeout 2s;') {
+# Asked however often it fails, unless `more` says otherwise.
+sub fault ($name, $more = 'timeout 2s; max_fails 0;') {
     return service("fault_$name", more => $more,
                    url => env('L402_FAULT_URL') . "/$name-t$$");
 }

@@ -1,5 +1,8 @@
 #include "l402/settlement_client.h"
 
+#include "service_state.h"
+#include "wire.h"
+
 #include "cmocka_cpp.h"
 
 #include <functional>
@@ -16,85 +19,19 @@ Hash numbered(uint8_t number)
     return hash;
 }
 
-// Carries nothing: the test answers.
-class Wire final : public HttpTransport {
-public:
-    struct Sent final : HttpExchange {
-        Sent(Wire &wire, const Endpoint &endpoint, const HttpCall &call,
-            uint64_t timeout, HttpWaiter &waiter)
-            : wire(wire), host(endpoint.url.host), call(call),
-              timeout(timeout), waiter(waiter)
-        {
-            wire.sent.push_back(this);
-        }
-
-        ~Sent() override
-        {
-            for (Sent *&s : wire.sent) {
-                s = s == this ? nullptr : s;
-            }
-        }
-
-        Wire        &wire;
-        std::string  host;
-        HttpCall     call;
-        uint64_t     timeout;
-        HttpWaiter  &waiter;
-    };
-
-    std::unique_ptr<HttpExchange> send(const Endpoint &endpoint,
-        const HttpCall &call, uint64_t timeout, HttpWaiter &waiter) override
-    {
-        if (broken) {
-            throw std::bad_alloc();
-        }
-
-        return std::make_unique<Sent>(*this, endpoint, call, timeout, waiter);
-    }
-
-    uint64_t milliseconds() const noexcept override { return now; }
-    int64_t unix_time() const noexcept override { return 1700000000; }
-
-    size_t under_way() const
-    {
-        size_t n = 0;
-
-        for (Sent *s : sent) {
-            n += s != nullptr;
-        }
-
-        return n;
-    }
-
-    Sent &last()
-    {
-        assert_false(sent.empty());
-        assert_non_null(sent.back());
-        return *sent.back();
-    }
+struct Wire final : unit::Wire {
+    using unit::Wire::answer;
 
     void answer(const char *status, uint8_t number = 1)
     {
         char hex[3];
 
         snprintf(hex, sizeof(hex), "%02x", number);
-
-        std::string body = "{\"paymentHash\":\"" + std::string(62, '0') + hex
-            + "\",\"status\":\"" + status + "\"}";
-
-        last().waiter.http_answered({200, body});
+        answer(200, "{\"paymentHash\":\"" + std::string(62, '0') + hex
+            + "\",\"status\":\"" + status + "\"}");
     }
 
-    void not_found()
-    {
-        last().waiter.http_answered({404, "{\"code\":\"invoice-not-found\"}"});
-    }
-
-    void fail(const char *error) { last().waiter.http_failed(error); }
-
-    std::vector<Sent *> sent;
-    uint64_t            now = 1000;
-    bool                broken = false;
+    void not_found() { answer(404, "{\"code\":\"invoice-not-found\"}"); }
 };
 
 struct Customer final : SettlementWaiter {
@@ -118,7 +55,7 @@ struct Customer final : SettlementWaiter {
 };
 
 struct Shop {
-    explicit Shop(size_t urls = 1, size_t max_in_flight = 32)
+    explicit Shop(size_t urls = 1, size_t max_in_flight = 32) : state(urls)
     {
         service.protocol = find_protocol("btcpay");
         service.credential = "key";
@@ -133,8 +70,8 @@ struct Shop {
 
     void ask(Customer &customer, uint8_t number = 1)
     {
-        customer.pending = client.ask(numbered(number), customer);
-        assert_true(customer.pending != nullptr);
+        assert_true(client.ask(numbered(number), customer, customer.pending)
+                    == SettlementClient::Start::asked);
     }
 
     void told(const Customer &customer, Settlement state)
@@ -148,7 +85,8 @@ struct Shop {
 
     InvoiceService   service;
     Wire             wire;
-    SettlementClient client{service, wire};
+    unit::OwnState   state;
+    SettlementClient client{service, wire, state};
 };
 
 void a_yes_is_a_yes(void **)
@@ -274,6 +212,53 @@ void after_the_deadline_nobody_is_asked(void **)
     assert_int_equal(shop.wire.sent.size(), 1);
 }
 
+// ---- urls that rest ----
+
+void a_url_that_rests_may_have_the_money(void **)
+{
+    Shop shop(2);
+
+    for (int i = 0; i < 3; i++) {
+        Customer customer;
+
+        shop.ask(customer);
+        shop.wire.fail("Connection refused");
+        shop.wire.not_found();
+        shop.told(customer, Settlement::failed);
+    }
+
+    // Three in a row: the first one rests.
+    Customer customer;
+
+    shop.ask(customer);
+    assert_string_equal(shop.wire.last().host.c_str(), "b");
+    shop.wire.not_found();
+    shop.told(customer, Settlement::failed);
+
+    for (int i = 0; i < 3; i++) {
+        shop.state.failed(1, Leave::yes, "");
+    }
+
+    assert_true(shop.client.ask(numbered(1), customer, customer.pending)
+                == SettlementClient::Start::resting);
+}
+
+// A credential that may not read invoices can make them all the same.
+void what_is_answered_puts_no_url_to_rest(void **)
+{
+    Shop shop;
+
+    for (int i = 0; i < 10; i++) {
+        Customer customer;
+
+        shop.ask(customer);
+        shop.wire.answer(403, "{}");
+        shop.told(customer, Settlement::failed);
+    }
+
+    assert_int_equal(shop.state.fails, 0);
+}
+
 // ---- several customers ----
 
 void who_asks_the_same_shares_the_question(void **)
@@ -301,7 +286,8 @@ void questions_are_bounded_and_not_askers(void **)
 
     shop.ask(a, 1);
     shop.ask(b, 2);
-    assert_true(shop.client.ask(numbered(3), c) == nullptr);
+    assert_true(shop.client.ask(numbered(3), c, c.pending)
+                == SettlementClient::Start::busy);
     assert_int_equal(c.times, 0);
     shop.ask(d, 2);
 
@@ -387,7 +373,7 @@ void what_cannot_be_sent_is_no_question(void **)
     shop.wire.broken = true;
 
     try {
-        (void) shop.client.ask(numbered(1), customer);
+        (void) shop.client.ask(numbered(1), customer, customer.pending);
 
     } catch (const std::bad_alloc &) {
         thrown = true;
@@ -425,6 +411,8 @@ int main()
         cmocka_unit_test(the_answer_has_to_be_about_the_question),
         cmocka_unit_test(urls_share_the_deadline),
         cmocka_unit_test(after_the_deadline_nobody_is_asked),
+        cmocka_unit_test(a_url_that_rests_may_have_the_money),
+        cmocka_unit_test(what_is_answered_puts_no_url_to_rest),
         cmocka_unit_test(who_asks_the_same_shares_the_question),
         cmocka_unit_test(questions_are_bounded_and_not_askers),
         cmocka_unit_test(who_leaves_is_not_told),

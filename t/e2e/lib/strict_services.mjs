@@ -18,7 +18,6 @@ import {
 } from './strict.mjs';
 import { faults } from './strict_faults.mjs';
 import { lnd } from './strict_lnd.mjs';
-import { request as call } from './http.mjs';
 
 // The only value of each field; `refuse` makes what the service says of a
 // field that is not its own.
