@@ -12,7 +12,7 @@ namespace unit {
 
 using namespace l402;
 
-class Wire final : public HttpTransport {
+class Wire : public HttpTransport {
 public:
     struct Sent final : HttpExchange {
         Sent(Wire &wire, const Endpoint &endpoint, const HttpCall &call,
