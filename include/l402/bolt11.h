@@ -29,7 +29,8 @@ struct Bolt11 {
 };
 
 // Checks the bech32 checksum, the fields that BOLT 11 makes compulsory, the
-// feature bits and the signature (against the `n` field or by recovery).
+// feature bits and the signature (against the `n` field, or that there is a
+// key that it recovers to).
 // On failure returns false and sets `error` to a static text.
 bool decode_bolt11(std::string_view text, Bolt11 &out, const char *&error);
 

@@ -355,50 +355,85 @@ bool check_fields(const Fields &fields, const Bolt11 &out, const char *&error)
 
 // ---- signature ----
 
+// Verification needs no tables and no state: nothing to set up.
+const secp256k1_context *verifier() noexcept
+{
+    return secp256k1_context_static;
+}
+
+bool is_signed_by(const std::string &point, const std::string &signature,
+    const uint8_t *digest, const char *&error)
+{
+    const secp256k1_context *context = verifier();
+    secp256k1_ecdsa_signature parsed;
+    secp256k1_pubkey key;
+
+    if (!secp256k1_ec_pubkey_parse(context, &key, as_bytes(point),
+            point.size()))
+    {
+        error = "its payee is not a public key";
+        return false;
+    }
+
+    // Refuses a high S, too.
+    if (!secp256k1_ecdsa_signature_parse_compact(context, &parsed,
+            as_bytes(signature))
+        || !secp256k1_ecdsa_verify(context, &parsed, digest, &key))
+    {
+        error = "its signature is not the payee's";
+        return false;
+    }
+
+    return true;
+}
+
+// Whoever signs, the key that comes out is the payee's: all that can be found
+// out is that one comes out. It does wherever S is not zero and R is the x of
+// a point (a key that comes out as infinity takes a nonce chosen for it, and
+// nobody can pay to it). To compute the key takes ten times as long, and this
+// is done for each challenge.
+bool has_signer(const std::string &signature, const uint8_t *digest)
+{
+    constexpr size_t half = 32;
+    const secp256k1_context *context = verifier();
+    secp256k1_ecdsa_recoverable_signature parsed;
+    secp256k1_pubkey key;
+    int recovery_id = as_bytes(signature)[2 * half];
+
+    // A recovery id out of range would abort the process in there.
+    if (recovery_id > 3
+        || !secp256k1_ecdsa_recoverable_signature_parse_compact(context,
+               &parsed, as_bytes(signature), recovery_id))
+    {
+        return false;
+    }
+
+    if (recovery_id > 1) {
+        // R is more than it says: once in 2^128 signatures.
+        return secp256k1_ecdsa_recover(context, &key, &parsed, digest);
+    }
+
+    std::string point = '\x02' + signature.substr(0, half);
+
+    return signature.find_first_not_of('\0', half) < 2 * half
+        && secp256k1_ec_pubkey_parse(context, &key, as_bytes(point),
+               point.size());
+}
+
 bool check_signature(const std::string &prefix, Words signed_words,
     Words signature_field, Words payee, const char *&error)
 {
-    // Verification needs no tables and no state: nothing to set up.
-    const secp256k1_context *context = secp256k1_context_static;
     std::string message = prefix, signature = to_bytes(signature_field);
     uint8_t digest[32];
-    secp256k1_pubkey key;
 
     append_bytes(signed_words, true, message);
     sha256(message, digest);
 
     if (payee.size) {
-        secp256k1_ecdsa_signature parsed;
-        std::string point = to_bytes(payee);
-
-        if (!secp256k1_ec_pubkey_parse(context, &key, as_bytes(point),
-                point.size()))
-        {
-            error = "its payee is not a public key";
-            return false;
-        }
-
-        // Refuses a high S, too.
-        if (!secp256k1_ecdsa_signature_parse_compact(context, &parsed,
-                as_bytes(signature))
-            || !secp256k1_ecdsa_verify(context, &parsed, digest, &key))
-        {
-            error = "its signature is not the payee's";
-            return false;
-        }
-
-        return true;
+        return is_signed_by(to_bytes(payee), signature, digest, error);
     }
 
-    secp256k1_ecdsa_recoverable_signature parsed;
-    int recovery_id = as_bytes(signature)[64];
-
-    // A recovery id out of range would abort the process in there.
-    if (recovery_id > 3
-        || !secp256k1_ecdsa_recoverable_signature_parse_compact(context,
-               &parsed, as_bytes(signature), recovery_id)
-        || !secp256k1_ecdsa_recover(context, &key, &parsed, digest))
-    {
+    if (!has_signer(signature, digest)) {
         error = "its signature is wrong";
         return false;
     }

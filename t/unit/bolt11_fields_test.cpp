@@ -163,6 +163,58 @@ void a_signature_that_is_none_is_refused(void **)
     }
 }
 
+// Half of all numbers are the x of a point.
+void a_signature_passes_where_a_key_can_be_recovered(void **)
+{
+    InvoiceMaker maker = usual();
+    std::string message = maker.prefix
+        + to_padded_bytes(maker.signed_words());
+    unsigned passed = 0, rounds = 400;
+    uint8_t digest[32], bytes[32];
+
+    l402::sha256(message, digest);
+
+    for (unsigned i = 0; i < rounds; i++) {
+        secp256k1_ecdsa_recoverable_signature signature;
+        secp256k1_pubkey key;
+        std::string text;
+
+        for (char half : {'r', 's'}) {
+            l402::sha256(half + std::to_string(i), bytes);
+            text.append(reinterpret_cast<char *>(bytes), sizeof bytes);
+        }
+
+        // Recovery ids 2 and 3 need an R below 2^129.
+        if (i % 8 == 2) {
+            text.replace(0, 16, 16, '\0');
+        }
+
+        int id = i % 4;
+        bool recovers = secp256k1_ecdsa_recoverable_signature_parse_compact(
+                            secp256k1_context_static, &signature,
+                            reinterpret_cast<const uint8_t *>(text.data()), id)
+            && secp256k1_ecdsa_recover(secp256k1_context_static, &key,
+                   &signature, digest);
+
+        text += static_cast<char>(id);
+        assert_string_equal(reason(maker.seal(text)).c_str(),
+            recovers ? "" : "its signature is wrong");
+        passed += recovers;
+    }
+
+    assert_in_range(passed, rounds / 8, rounds / 2);
+}
+
+void a_signature_without_an_s_is_refused(void **)
+{
+    InvoiceMaker maker = usual();
+    std::string bad = maker.sign();
+
+    bad.replace(32, 32, 32, '\0');
+    assert_string_equal(reason(maker.seal(bad)).c_str(),
+        "its signature is wrong");
+}
+
 void a_failure_leaves_the_result_alone(void **)
 {
     Bolt11 invoice = decoded(usual().make());
@@ -189,6 +241,8 @@ int main()
         cmocka_unit_test(the_payee_field_decides_where_it_stands),
         cmocka_unit_test(a_signature_over_something_else_is_refused),
         cmocka_unit_test(a_signature_that_is_none_is_refused),
+        cmocka_unit_test(a_signature_passes_where_a_key_can_be_recovered),
+        cmocka_unit_test(a_signature_without_an_s_is_refused),
         cmocka_unit_test(a_failure_leaves_the_result_alone),
     };
 
