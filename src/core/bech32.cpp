@@ -6,28 +6,47 @@ namespace {
 
 constexpr size_t checksum_words = 6;
 
-int word_of(char c) noexcept
-{
-    constexpr std::string_view charset = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-    size_t at = charset.find(c);
+constexpr uint8_t no_word = 255;
 
-    return at == charset.npos ? -1 : static_cast<int>(at);
-}
+// What is computed for each character of each invoice, computed once: the
+// word of a character in either case, and what the five bits that leave the
+// checksum's state do to it.
+struct Tables {
+    uint8_t  words[256]{};
+    uint32_t feedback[32]{};
+
+    constexpr Tables()
+    {
+        constexpr char charset[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+        constexpr uint32_t generator[] = {
+            0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3,
+        };
+
+        for (uint8_t &word : words) {
+            word = no_word;
+        }
+
+        for (uint8_t i = 0; i < 32; i++) {
+            uint8_t c = static_cast<uint8_t>(charset[i]);
+
+            words[c] = i;
+
+            if (c >= 'a') {
+                words[c & ~0x20] = i;
+            }
+
+            for (unsigned bit = 0; bit < 5; bit++) {
+                feedback[i] ^= i >> bit & 1 ? generator[bit] : 0;
+            }
+        }
+    }
+};
+
+constexpr Tables tables;
 
 uint32_t polymod(uint32_t state, uint32_t word) noexcept
 {
-    constexpr uint32_t generator[] = {
-        0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3,
-    };
-    uint32_t top = state >> 25;
-
-    state = (state & 0x1ffffff) << 5 ^ word;
-
-    for (unsigned i = 0; i < 5; i++) {
-        state ^= top >> i & 1 ? generator[i] : 0;
-    }
-
-    return state;
+    return ((state & 0x1ffffff) << 5 ^ word) ^ tables.feedback[state >> 25];
 }
 
 char to_lower(char c) noexcept
@@ -97,16 +116,18 @@ bool decode_bech32(std::string_view text, std::string &prefix,
         state = polymod(state, static_cast<uint8_t>(c) & 31);
     }
 
-    for (char c : text.substr(separator + 1)) {
-        int value = word_of(to_lower(c));
+    words.reserve(text.size() - separator - 1);
 
-        if (value < 0) {
+    for (char c : text.substr(separator + 1)) {
+        uint8_t word = tables.words[static_cast<uint8_t>(c)];
+
+        if (word == no_word) {
             error = "it has characters that bech32 has not";
             return false;
         }
 
-        words.push_back(static_cast<uint8_t>(value));
-        state = polymod(state, static_cast<uint32_t>(value));
+        words.push_back(word);
+        state = polymod(state, word);
     }
 
     if (words.size() < checksum_words || state != 1) {
