@@ -15,10 +15,8 @@ import http from 'node:http';
 import { env } from '../lib.mjs';
 import { body } from '../service.mjs';
 import { request as call } from './http.mjs';
-import {
-    Refusal, basic, form, is_form, need, real_invoice, send,
-    services as strict,
-} from './strict_services.mjs';
+import { Refusal, need, real_invoice, send } from './strict.mjs';
+import { basic, form, is_form, services as strict } from './strict_services.mjs';
 import { web_services } from './web_services.mjs';
 
 const { lnbits, btcpay } = web_services;
