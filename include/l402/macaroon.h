@@ -59,4 +59,9 @@ std::string encode_macaroon(std::string_view identifier,
     const std::vector<std::string> &caveats, const uint8_t signature[32],
     std::string_view location = macaroon_location);
 
+// Bytes of what encode_macaroon() makes.
+size_t encoded_size(size_t identifier_size,
+    const std::vector<std::string> &caveats,
+    std::string_view location = macaroon_location) noexcept;
+
 }  // namespace l402

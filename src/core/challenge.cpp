@@ -2,6 +2,7 @@
 
 #include "chain.h"
 #include "network.h"
+#include "plain.h"
 #include "request_value.h"
 
 #include <stdexcept>
@@ -14,11 +15,10 @@ namespace {
 // fields of its own. Callers have checked both values; this is the last look.
 const std::string &plain(const std::string &value)
 {
-    for (unsigned char c : value) {
-        if (c <= ' ' || c >= 0x7f || c == '"' || c == '\\') {
-            throw std::invalid_argument("a challenge holds an unsafe byte");
-        }
+    if (!is_plain(value)) {
+        throw std::invalid_argument("a challenge holds an unsafe byte");
     }
+
     return value;
 }
 
@@ -72,10 +72,7 @@ std::vector<std::string> minted_caveats(const Terms &terms)
 
 size_t minted_size(const Terms &terms)
 {
-    const uint8_t no_signature[32] = {};
-
-    return encode_macaroon(std::string(identifier_size, '\0'),
-        minted_caveats(terms), no_signature).size();
+    return encoded_size(identifier_size, minted_caveats(terms));
 }
 
 std::string mint(const Keyring &keys, size_t key, const Hash &payment_hash,
@@ -91,13 +88,25 @@ std::string www_authenticate(const Challenge &challenge, bool lsat)
     const std::string &token = plain(challenge.token);
     const std::string &invoice = plain(challenge.invoice);
 
-    std::string pair = "macaroon=\"" + token + "\", invoice=\"" + invoice
-        + "\"";
-    std::string value = "L402 " + pair + ", version=\"0\", token=\"" + token
-        + "\"";
+    std::string value;
+
+    auto add_pair = [&](const char *scheme) {
+        value += scheme;
+        value += " macaroon=\"";
+        value += token;
+        value += "\", invoice=\"";
+        value += invoice;
+        value += '"';
+    };
+
+    value.reserve(128 + 3 * token.size() + 2 * invoice.size());
+    add_pair("L402");
+    value += ", version=\"0\", token=\"";
+    value += token;
+    value += '"';
 
     if (lsat) {
-        value += ", LSAT " + pair;
+        add_pair(", LSAT");
     }
 
     return value;

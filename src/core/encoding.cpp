@@ -207,25 +207,32 @@ ptrdiff_t base64_decode(std::string_view in, uint8_t *out) noexcept
 
 std::string base64_encode(std::string_view in)
 {
-    std::string out;
-    size_t i = 0;
+    std::string text((in.size() + 2) / 3 * 4, '=');
+    auto data = reinterpret_cast<const uint8_t *>(in.data());
+    char *out = text.data();
+    size_t left = in.size();
 
-    out.reserve((in.size() + 2) / 3 * 4);
+    for ( /* void */ ; left >= 3; left -= 3, data += 3, out += 4) {
+        unsigned group = data[0] << 16 | data[1] << 8 | data[2];
 
-    auto byte = [&](size_t at) -> unsigned {
-        return at < in.size() ? static_cast<uint8_t>(in[at]) : 0;
-    };
-
-    for ( /* void */ ; i < in.size(); i += 3) {
-        unsigned group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-
-        out += base64_alphabet[group >> 18];
-        out += base64_alphabet[group >> 12 & 63];
-        out += i + 1 < in.size() ? base64_alphabet[group >> 6 & 63] : '=';
-        out += i + 2 < in.size() ? base64_alphabet[group & 63] : '=';
+        out[0] = base64_alphabet[group >> 18];
+        out[1] = base64_alphabet[group >> 12 & 63];
+        out[2] = base64_alphabet[group >> 6 & 63];
+        out[3] = base64_alphabet[group & 63];
     }
 
-    return out;
+    if (left) {
+        unsigned group = data[0] << 16 | (left == 2 ? data[1] << 8 : 0);
+
+        out[0] = base64_alphabet[group >> 18];
+        out[1] = base64_alphabet[group >> 12 & 63];
+
+        if (left == 2) {
+            out[2] = base64_alphabet[group >> 6 & 63];
+        }
+    }
+
+    return text;
 }
 
 }  // namespace l402

@@ -250,6 +250,17 @@ void append_field(std::string &out, uint8_t type, std::string_view value)
     out += value;
 }
 
+size_t field_size(size_t size) noexcept
+{
+    size_t head = 2;
+
+    for (size_t rest = size; rest >= 0x80; rest >>= 7) {
+        head++;
+    }
+
+    return head + size;
+}
+
 }  // namespace
 
 bool parse_macaroon(std::string_view bytes, Macaroon &out) noexcept
@@ -304,12 +315,29 @@ void extend_signature(uint8_t signature[32], std::string_view caveat) noexcept
     hmac(signature, caveat.data(), caveat.size(), signature);
 }
 
+size_t encoded_size(size_t identifier_size,
+    const std::vector<std::string> &caveats, std::string_view location) noexcept
+{
+    size_t size = 1 + field_size(identifier_size) + 1 + 1 + field_size(32);
+
+    if (!location.empty()) {
+        size += field_size(location.size());
+    }
+
+    for (const std::string &caveat : caveats) {
+        size += field_size(caveat.size()) + 1;
+    }
+
+    return size;
+}
+
 std::string encode_macaroon(std::string_view identifier,
     const std::vector<std::string> &caveats, const uint8_t signature[32],
     std::string_view location)
 {
     std::string out;
 
+    out.reserve(encoded_size(identifier.size(), caveats, location));
     out += '\x02';
 
     if (!location.empty()) {

@@ -1,5 +1,7 @@
 #include "l402/challenge.h"
 
+#include "plain.h"
+
 namespace l402 {
 
 namespace {
@@ -40,6 +42,13 @@ void add_text(std::string &out, const char *name, std::string_view value)
 
     add_name(out, name);
     out += '"';
+
+    if (is_plain(value)) {
+        out += value;
+        out += '"';
+        return;
+    }
+
     for (size_t i = 0; i < value.size(); i++) {
         auto c = static_cast<unsigned char>(value[i]);
         if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {

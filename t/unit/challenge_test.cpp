@@ -2,6 +2,8 @@
 
 #include "unit.h"
 
+#include "core/plain.h"
+
 #include <stdexcept>
 
 using namespace unit;
@@ -152,6 +154,24 @@ void no_invoice_can_write_into_the_header(void **)
     }
 }
 
+void every_byte_at_every_place_is_plain_or_not(void **)
+{
+    for (size_t size = 0; size < 50; size++) {
+        std::string text(size, 'x');
+
+        assert_true(l402::is_plain(text));
+
+        for (size_t at = 0; at < size; at++) {
+            for (int c = 0; c < 256; c++) {
+                text[at] = char(c);
+                assert_int_equal(l402::is_plain(text),
+                    c > ' ' && c < 0x7f && c != '"' && c != '\\');
+            }
+            text[at] = 'x';
+        }
+    }
+}
+
 void a_refusal_without_an_invoice_names_its_reason(void **)
 {
     assert_text(l402::www_authenticate_error(l402::Result::malformed),
@@ -174,6 +194,7 @@ int main()
         cmocka_unit_test(the_header_is_in_the_order_that_clients_read),
         cmocka_unit_test(the_old_scheme_is_appended_on_request),
         cmocka_unit_test(no_invoice_can_write_into_the_header),
+        cmocka_unit_test(every_byte_at_every_place_is_plain_or_not),
         cmocka_unit_test(a_refusal_without_an_invoice_names_its_reason),
     };
 

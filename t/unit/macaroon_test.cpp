@@ -189,6 +189,9 @@ void what_is_written_is_read_in_both_formats(void **)
         std::string v2 = l402::encode_macaroon(identifier, caveats,
             signature.data(), location);
 
+        assert_int_equal(v2.size(),
+            l402::encoded_size(identifier.size(), caveats, location));
+
         for (const std::string &bytes : {v2, to_v1(v2)}) {
             assert_reads(bytes, location, identifier, caveats, signature);
         }
