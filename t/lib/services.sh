@@ -15,7 +15,7 @@ start_service() {
 
 # Started once, for the first suite that needs them.
 need_services() {
-    [ ${#services[@]} = 0 ] || return 0
+    [ -z "${L402_NODE_URL:-}" ] || return 0
 
     say "starting two Lightning nodes with a channel, and the fault responder"
     start_service t/e2e/lightning/start nodes \

@@ -73,6 +73,12 @@ suite_clients() {
     node_tests 't/e2e/clients/*.test.mjs'
 }
 
+# A real lnd: see lnd.sh.
+suite_lnd() {
+    need_lnd || { count 0 1; return; }
+    node_tests 't/e2e/lnd/*.test.mjs'
+}
+
 node_tests() {
     local file log status
     for file in $(files_of "$1"); do
