@@ -35,6 +35,9 @@ public:
     // The call ended in a way that says nothing of the url.
     void given_up(Leave leave, uint64_t now) noexcept;
 
+    // A new configuration may have mended what was wrong.
+    void try_anew() noexcept;
+
     // ms until a probe may go out; 0: it does not rest.
     uint64_t rests_for(uint64_t now) const noexcept
     {

@@ -67,6 +67,12 @@ Breaker::Change Breaker::worked() noexcept
     return back ? Change::back : Change::none;
 }
 
+void Breaker::try_anew() noexcept
+{
+    fails_ = 0;
+    rests_until_ = 0;
+}
+
 void Breaker::given_up(Leave leave, uint64_t now) noexcept
 {
     // The next one is the probe.

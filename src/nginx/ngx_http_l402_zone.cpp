@@ -247,6 +247,10 @@ void fill(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
 
     for (Wanted &wanted : list) {
         wanted.block = take_same(old, wanted);
+
+        if (wanted.block && wanted.kind == BREAKER) {
+            static_cast<l402::Breaker *>(wanted.block)->try_anew();
+        }
     }
 
     for (ngx_uint_t i = 0; old && i < old->count; i++) {

@@ -115,6 +115,23 @@ void it_is_back_once_a_call_has_worked(void **)
         Leave::yes));
 }
 
+// And is told of as before.
+void a_new_configuration_ends_the_rest(void **)
+{
+    Breaker breaker = down_at(start);
+
+    breaker.try_anew();
+    assert_true(is(breaker.leave(rules, start + 1, probe_time), Leave::yes));
+    assert_true(breaker.worked() == Change::back);
+
+    breaker = down_at(start);
+    breaker.try_anew();
+    breaker.failed(rules, Leave::yes, start + 1);
+    breaker.failed(rules, Leave::yes, start + 1);
+    assert_true(breaker.failed(rules, Leave::yes, start + 1) == Change::none);
+    assert_true(is(breaker.leave(rules, start + 2, probe_time), Leave::no));
+}
+
 void max_fails_0_never_rests(void **)
 {
     constexpr BreakerRules never{0, 10000};
@@ -180,6 +197,7 @@ int main()
         cmocka_unit_test(a_probe_that_is_given_up_makes_way),
         cmocka_unit_test(a_late_failure_does_not_lengthen_the_rest),
         cmocka_unit_test(it_is_back_once_a_call_has_worked),
+        cmocka_unit_test(a_new_configuration_ends_the_rest),
         cmocka_unit_test(max_fails_0_never_rests),
         cmocka_unit_test(a_url_that_flaps_is_seldom_told_of),
         cmocka_unit_test(a_rest_that_was_not_told_of_is_told_of_later),
