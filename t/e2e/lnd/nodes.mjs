@@ -81,6 +81,7 @@ function start_lnd(lnd, port, ...more) {
 const seller = new Lnd(in_dir('seller'), lnd_ports[1], lnd_ports[2]);
 const buyer = new Lnd(in_dir('buyer'), lnd_ports[4], lnd_ports[5]);
 const start_seller = () => start_lnd(seller, lnd_ports[0]);
+const start_buyer = () => start_lnd(buyer, lnd_ports[3], '--noseedbackup');
 
 async function unlock() {
     await seller.reach('LOCKED');
@@ -98,20 +99,18 @@ async function first_start() {
 const synced = lnd => until(`${lnd.dir} synced`, async () =>
     (await lnd.call('GET', '/v1/getinfo')).synced_to_chain);
 
-// Whoever mines must say where the coins go, and only a node that has seen the
-// chain can.
-async function fund_buyer(btcd) {
+// Whoever mines must say where the coins go. An lnd that loses its chain while
+// it starts may never find it again, so this one does not stay.
+async function buyer_address() {
+    const passing = start_buyer();
+    await buyer.reach('RPC_ACTIVE');
     const { address } = await buyer.call('GET', '/v1/newaddress');
-    await end(btcd);
-    const mining = start_btcd(address);
-    await until('btcd', () => chain('getblockcount').then(() => true));
-    // Enough for the first coins to be spent and for every soft fork.
-    await chain('generate', 450);
-    await until('the buyer\'s coins', async () => Number(
-        (await buyer.call('GET', '/v1/balance/blockchain')).confirmed_balance)
-        > 100_000_000);
-    return mining;
+    await end(passing);
+    return address;
 }
+
+const chain_answers = () => until('btcd', async () =>
+    await chain('getblockcount') >= 0);
 
 async function open_channel() {
     const { identity_pubkey: pubkey } = await seller.call('GET', '/v1/getinfo');
@@ -138,15 +137,22 @@ function first_payment() {
 }
 
 let btcd = start_btcd();
-await until('btcd', () => chain('getblockcount').then(() => true));
+await chain_answers();
+const address = await buyer_address();
+await end(btcd);
+btcd = start_btcd(address);
+await chain_answers();
+// Enough for the first coins to be spent and for every soft fork.
+await chain('generate', 450);
+
+start_buyer();
 let selling = start_seller();
-start_lnd(buyer, lnd_ports[3], '--noseedbackup');
 await first_start();
-// It does more once the chain has a block of today.
-await buyer.reach('RPC_ACTIVE');
-btcd = await fund_buyer(btcd);
-await seller.reach('SERVER_ACTIVE');
-await Promise.all([synced(seller), synced(buyer)]);
+await Promise.all([seller, buyer].map(lnd => lnd.reach('SERVER_ACTIVE')));
+await Promise.all([seller, buyer].map(synced));
+await until('the buyer\'s coins', async () => Number(
+    (await buyer.call('GET', '/v1/balance/blockchain')).confirmed_balance)
+    > 100_000_000);
 await open_channel();
 await first_payment();
 
