@@ -670,11 +670,21 @@ for (['accepted', 14, 'the payment has not been settled'],
 
 
 === TEST 20: a subrequest asks nobody, as it never does
---- http_config eval: main::services('', qw(settled accepted))
+--- http_config eval: main::services('', qw(settled accepted wait300))
+--- user_files
+>>> a.txt
+content of the backend
 --- config eval
 <<"END";
     l402_price 10sat;
     l402_invoice_from accepted;
+    location /file/ {
+        l402 file;
+        l402_settled require;
+        l402_invoice_from wait300;
+        mirror /copy/;
+        alias html/;
+    }
     location /page/ {
         l402 weather;
         l402_settled require;
@@ -697,6 +707,12 @@ is(scalar(backend_requests()), 0, "$name - no copy of what is not settled");
 opens($name, '/settled/', field('maps'));
 ok(until_true(2, sub { backend_requests() == 2 }),
     "$name - and one of what is");
+
+# Nothing else happens on this connection that would have it sent.
+my $kept = connection();
+is(verdict($kept->get('/file/a.txt', field('file'))), 'ok', "$name - a file");
+ok(until_true(2, sub { backend_requests() == 3 }),
+    "$name - also after a wait");
 
 
 === TEST 21: a flood of failures is not a flood of lines

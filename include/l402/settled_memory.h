@@ -34,8 +34,8 @@ public:
 
 private:
     // Any process may be killed between any two stores, and others store at
-    // the same time. The seal is a function of both halves and is written last:
-    // of halves that do not belong together it is not the seal.
+    // the same time. The seal is a function of both halves: of halves that do
+    // not belong together, or were not both written, it is not the seal.
     struct Entry {
         std::atomic<uint64_t> first;
         std::atomic<uint64_t> second;

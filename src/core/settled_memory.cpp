@@ -56,8 +56,9 @@ SettledMemory::Set &SettledMemory::set_of(const SettledKey &key) const noexcept
     return sets_[key.first % count_];
 }
 
-// Nobody but add() of this very key writes this seal. Halves that were read at
-// different times do no harm, therefore.
+// Nobody but add() of this very key writes this seal. So it does no harm to
+// read the three at different times, or in another order than they were
+// written.
 bool SettledMemory::has(const SettledKey &key) const noexcept
 {
     if (count_ == 0) {
@@ -67,7 +68,7 @@ bool SettledMemory::has(const SettledKey &key) const noexcept
     uint64_t seal = seal_of(key.first, key.second);
 
     for (const Entry &entry : set_of(key).entries) {
-        if (entry.seal.load(std::memory_order_acquire) == seal
+        if (entry.seal.load(std::memory_order_relaxed) == seal
             && entry.first.load(std::memory_order_relaxed) == key.first
             && entry.second.load(std::memory_order_relaxed) == key.second)
         {
@@ -88,11 +89,10 @@ void SettledMemory::add(const SettledKey &key) noexcept
     uint64_t turn = set.turn.fetch_add(1, std::memory_order_relaxed);
     Entry &entry = set.entries[turn % ways];
 
-    entry.seal.store(0, std::memory_order_release);
-    entry.first.store(key.first, std::memory_order_release);
-    entry.second.store(key.second, std::memory_order_release);
+    entry.first.store(key.first, std::memory_order_relaxed);
+    entry.second.store(key.second, std::memory_order_relaxed);
     entry.seal.store(seal_of(key.first, key.second),
-        std::memory_order_release);
+        std::memory_order_relaxed);
 }
 
 }  // namespace l402

@@ -341,6 +341,24 @@ void who_asks_while_others_are_told_asks_anew(void **)
     assert_true(second.told == Settlement::settled);
 }
 
+void who_leaves_meanwhile_takes_no_later_question_along(void **)
+{
+    Shop shop;
+    Customer first, last, later;
+
+    shop.ask(first);
+    shop.ask(last);
+    first.then = [&] {
+        shop.ask(later);
+        last.pending.reset();
+    };
+    shop.wire.answer("Unpaid");
+    assert_int_equal(last.times, 0);
+    assert_int_equal(shop.client.in_flight(), 1);
+    shop.wire.answer("Paid");
+    shop.told(later, Settlement::settled);
+}
+
 void all_may_go_while_one_is_told(void **)
 {
     Shop shop(2);
@@ -417,6 +435,7 @@ int main()
         cmocka_unit_test(questions_are_bounded_and_not_askers),
         cmocka_unit_test(who_leaves_is_not_told),
         cmocka_unit_test(who_asks_while_others_are_told_asks_anew),
+        cmocka_unit_test(who_leaves_meanwhile_takes_no_later_question_along),
         cmocka_unit_test(all_may_go_while_one_is_told),
         cmocka_unit_test(what_cannot_be_sent_is_no_question),
         cmocka_unit_test(what_cannot_be_sent_on_has_failed),
