@@ -1,6 +1,7 @@
 // What BTCPay Server answers, what it is sent, and which urls are its: see
 // protocol.h.
 #include "protocol.h"
+#include "settlement.h"
 
 #include <nlohmann/json.hpp>
 
@@ -47,5 +48,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_memo(bytes);
     check_url(bytes);
     fuzz("btcpay", 200, bytes);
+    settlement_fuzz::fuzz("btcpay", 200, bytes);
     return 0;
 }

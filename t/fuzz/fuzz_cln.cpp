@@ -1,5 +1,6 @@
 // What Core Lightning's clnrest answers, and what it is sent: see protocol.h.
 #include "protocol.h"
+#include "settlement.h"
 
 #include <nlohmann/json.hpp>
 
@@ -38,5 +39,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     check_memo(bytes);
     fuzz("cln", 201, bytes);
+    settlement_fuzz::fuzz("cln", 201, bytes);
     return 0;
 }

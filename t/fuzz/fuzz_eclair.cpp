@@ -1,5 +1,6 @@
 // What Eclair answers, and what it is sent: see protocol.h.
 #include "protocol.h"
+#include "settlement.h"
 
 using namespace protocol_fuzz;
 
@@ -12,5 +13,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(sent.size() <= 639);
     require(memo.size() > 639 || !is_utf8(memo) || sent == memo);
     fuzz("eclair", 200, memo);
+    settlement_fuzz::fuzz("eclair", 200, memo);
     return 0;
 }

@@ -1,5 +1,6 @@
 // What LNbits answers, and what it is sent: see protocol.h.
 #include "protocol.h"
+#include "settlement.h"
 
 #include <nlohmann/json.hpp>
 
@@ -30,5 +31,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     check_memo(bytes);
     fuzz("lnbits", 201, bytes);
+    settlement_fuzz::fuzz("lnbits", 200, bytes);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "l402/utf8.h"
 
 #include "require.h"
+#include "settlement.h"
 
 #include <algorithm>
 
@@ -108,6 +109,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     check_memo(bytes);
     check_file(bytes);
+    settlement_fuzz::fuzz("lnd", 200, bytes);
 
     if (size) {
         constexpr long statuses[] = {200, 500, 0, 404};

@@ -1,5 +1,6 @@
 // What phoenixd answers, and what it is sent: see protocol.h.
 #include "protocol.h"
+#include "settlement.h"
 
 using namespace protocol_fuzz;
 
@@ -28,5 +29,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(utf16_units(sent) <= 128);
     require(!is_utf8(memo) || utf16_units(memo) > 128 || sent == memo);
     fuzz("phoenixd", 200, memo);
+    settlement_fuzz::fuzz("phoenixd", 200, memo);
     return 0;
 }
