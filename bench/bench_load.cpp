@@ -2,13 +2,18 @@
 // short rounds, so that what slows the machine down slows both.
 //
 //   bench_load --pid <worker> [--connections n] [--requests n] [--rounds n]
-//              [--sleep 1] <name>:<port>:<status>:<file> ...
+//              [--sleep 1] [--from address] [--ask 1]
+//              <name>:<port>:<status>[+<status>]:<file> ...
 //
 // A side's file holds its requests one behind the other; they are sent in
-// turn, over all rounds. Each response must have the side's status. The first
-// round of each side is for warming up and is not printed. Prints a line of
-// JSON a round and side: requests, seconds, the worker's CPU nanoseconds, and
-// quantiles of the time to the whole response in microseconds.
+// turn, over all rounds. Each response must have one of the side's statuses.
+// The first round of each side is for warming up and is not printed. Prints a
+// line of JSON a round and side: requests, seconds, the worker's CPU
+// nanoseconds, and quantiles of the time to the whole response in
+// microseconds.
+//
+// With --ask it prints {"next":"<name>"} before a round, and waits for a line
+// on its input.
 //
 // It never sleeps, but for --sleep: else the worker's system calls would wake
 // it up, the more often the slower the worker is, and in a virtual machine
@@ -31,6 +36,7 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -66,7 +72,7 @@ struct Connection {
 
 struct Side {
     std::string                   name;
-    std::string                   status;
+    std::vector<std::string>      statuses;
     uint16_t                      port = 0;
     std::string                   text;
     std::vector<std::string_view> requests;
@@ -112,24 +118,31 @@ Side parse_side(const std::string &text)
 {
     Side side;
     std::stringstream parts(text);
-    std::string port, file;
+    std::string port, statuses, status, file;
 
     std::getline(parts, side.name, ':');
     std::getline(parts, port, ':');
-    std::getline(parts, side.status, ':');
+    std::getline(parts, statuses, ':');
     std::getline(parts, file);
     side.port = uint16_t(atoi(port.c_str()));
+
+    for (std::stringstream list(statuses); std::getline(list, status, '+'); ) {
+        side.statuses.push_back(status);
+    }
+
     load_requests(side, file);
     return side;
 }
 
-void connect_side(Side &side, size_t count)
+void connect_side(Side &side, size_t count, in_addr from)
 {
-    sockaddr_in address{};
+    sockaddr_in address{}, own{};
 
     address.sin_family = AF_INET;
     address.sin_port = htons(side.port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    own.sin_family = AF_INET;
+    own.sin_addr = from;
 
     side.epoll = epoll_create1(0);
     side.connections.resize(count);
@@ -140,8 +153,9 @@ void connect_side(Side &side, size_t count)
         c.fd = socket(AF_INET, SOCK_STREAM, 0);
         setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 
-        if (connect(c.fd, reinterpret_cast<sockaddr *>(&address),
-                sizeof(address)) != 0)
+        if (bind(c.fd, reinterpret_cast<sockaddr *>(&own), sizeof(own)) != 0
+            || connect(c.fd, reinterpret_cast<sockaddr *>(&address),
+                   sizeof(address)) != 0)
         {
             fail(side.name + ": no connection: " + strerror(errno));
         }
@@ -169,6 +183,13 @@ void send_next(Side &side, Connection &c)
     }
 }
 
+bool has_status(const Side &side, std::string_view response)
+{
+    return std::find(side.statuses.begin(), side.statuses.end(),
+               response.substr(9, 3))
+           != side.statuses.end();
+}
+
 // Has the whole response come?
 bool receive(Side &side, Connection &c)
 {
@@ -184,11 +205,6 @@ bool receive(Side &side, Connection &c)
 
     if (end == got.npos) {
         return false;
-    }
-
-    if (got.substr(9, 3) != side.status) {
-        fail(side.name + ": expected " + side.status + ": "
-            + std::string(got.substr(0, 400)));
     }
 
     size_t length = got.find("Content-Length: ");
@@ -208,19 +224,50 @@ bool receive(Side &side, Connection &c)
         fail(side.name + ": the response is too long");
     }
 
-    return c.filled >= whole;
+    if (c.filled < whole) {
+        return false;
+    }
+
+    if (!has_status(side, got)) {
+        fail(side.name + ": unexpected: " + std::string(got.substr(0, 400)));
+    }
+
+    return true;
 }
 
-void run_round(Side &side, size_t count, clockid_t worker, int wait,
-    bool print)
+struct Load {
+    size_t    connections = 16, requests = 10000, rounds = 10;
+    int       wait = 0;   // ms
+    bool      ask = false;
+    in_addr   from{};
+    clockid_t worker = 0;
+};
+
+void ask(const Side &side)
+{
+    std::string line;
+
+    printf("{\"next\":\"%s\"}\n", side.name.c_str());
+    fflush(stdout);
+
+    if (!std::getline(std::cin, line)) {
+        fail("nobody says when to go on");
+    }
+}
+
+void run_round(Side &side, const Load &load, bool print)
 {
     std::vector<uint32_t> times;
     epoll_event events[64];
-    size_t sent = 0;
+    size_t sent = 0, count = load.requests;
 
     times.reserve(count);
 
-    uint64_t cpu = read_clock(worker);
+    if (load.ask) {
+        ask(side);
+    }
+
+    uint64_t cpu = read_clock(load.worker);
     uint64_t start = now();
 
     for (Connection &c : side.connections) {
@@ -233,7 +280,7 @@ void run_round(Side &side, size_t count, clockid_t worker, int wait,
     uint64_t heard = start;
 
     while (times.size() < count) {
-        int n = epoll_wait(side.epoll, events, 64, wait);
+        int n = epoll_wait(side.epoll, events, 64, load.wait);
 
         if (n > 0) {
             heard = now();
@@ -262,7 +309,7 @@ void run_round(Side &side, size_t count, clockid_t worker, int wait,
 
     // What the worker does behind the last response is part of the round.
     usleep(2000);
-    cpu = read_clock(worker) - cpu;
+    cpu = read_clock(load.worker) - cpu;
 
     auto quantile = [&](double part) {
         auto at = times.begin() + ptrdiff_t(part * double(count - 1));
@@ -281,12 +328,37 @@ void run_round(Side &side, size_t count, clockid_t worker, int wait,
     }
 }
 
+void read_option(Load &load, const std::string &option, const char *text)
+{
+    long value = atol(text);
+
+    if (option == "--pid") {
+        if (clock_getcpuclockid(pid_t(value), &load.worker) != 0) {
+            fail("no such worker");
+        }
+    } else if (option == "--connections") {
+        load.connections = size_t(value);
+    } else if (option == "--requests") {
+        load.requests = size_t(value);
+    } else if (option == "--sleep") {
+        load.wait = value ? 1000 : 0;
+    } else if (option == "--rounds") {
+        load.rounds = size_t(value);
+    } else if (option == "--ask") {
+        load.ask = value;
+    } else if (option == "--from") {
+        if (inet_pton(AF_INET, text, &load.from) != 1) {
+            fail("--from needs an IPv4 address");
+        }
+    } else {
+        fail("unknown option " + option);
+    }
+}
+
 void run(int argc, char **argv)
 {
     std::vector<Side> sides;
-    size_t connections = 16, requests = 10000, rounds = 10;
-    clockid_t worker = 0;
-    int wait = 0;
+    Load load;
 
     for (int i = 1; i < argc; i++) {
         std::string option = argv[i];
@@ -300,38 +372,22 @@ void run(int argc, char **argv)
             fail(option + " needs a value");
         }
 
-        long value = atol(argv[++i]);
-
-        if (option == "--pid") {
-            if (clock_getcpuclockid(pid_t(value), &worker) != 0) {
-                fail("no such worker");
-            }
-        } else if (option == "--connections") {
-            connections = size_t(value);
-        } else if (option == "--requests") {
-            requests = size_t(value);
-        } else if (option == "--sleep") {
-            wait = value ? 1000 : 0;
-        } else if (option == "--rounds") {
-            rounds = size_t(value);
-        } else {
-            fail("unknown option " + option);
-        }
+        read_option(load, option, argv[++i]);
     }
 
-    if (worker == 0 || sides.empty() || requests < connections) {
+    if (load.worker == 0 || sides.empty()
+        || load.requests < load.connections)
+    {
         fail("--pid, a side, and as many requests as connections are needed");
     }
 
     for (Side &side : sides) {
-        connect_side(side, connections);
+        connect_side(side, load.connections, load.from);
     }
 
-    for (size_t round = 0; round <= rounds; round++) {
+    for (size_t round = 0; round <= load.rounds; round++) {
         for (size_t i = 0; i < sides.size(); i++) {
-            size_t which = round % 2 ? i : sides.size() - 1 - i;
-
-            run_round(sides[which], requests, worker, wait,
+            run_round(sides[round % 2 ? i : sides.size() - 1 - i], load,
                 round > 0);
         }
     }

@@ -1,12 +1,15 @@
 """bench/run's figures, one after the other, and the table at the end."""
 
 import argparse
+import resource
 import traceback
 
 import cases
 import challenge
 import core
+import flood
 import gate
+import stock
 import where
 from cores import client_core, worker_core
 from report import Report
@@ -23,6 +26,13 @@ figures = {
     'allocations': cases.allocations,
     'waiting': challenge.p99_beside_waiting,
     'challenge': challenge.challenge_time,
+    'challenge-rate': challenge.challenge_rate,
+    'beside': challenge.p99_beside_challenges,
+    'hanging': challenge.paid_beside_hanging,
+    'burst': stock.burst,
+    'stock-memory': stock.memory,
+    'limited': flood.limited,
+    'customer': flood.customer,
     'kept': challenge.nothing_kept,
 }
 
@@ -40,6 +50,11 @@ def main():
     for name in options.figure:
         if name not in figures:
             parser.error(f'no figure {name}: there are {", ".join(figures)}')
+
+    # A waiting request holds a descriptor here and two in the worker.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = 16384 if hard == resource.RLIM_INFINITY else min(hard, 16384)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     if worker_core == client_core:
         print('one core only: worker and client share it, and rates say '

@@ -20,9 +20,10 @@ def free_port():
         return s.getsockname()[1]
 
 
-def get(port, path, headers=()):
+def get(port, path, headers=(), source=''):
     """One request on a connection of its own; the whole response as text."""
-    with socket.create_connection(('127.0.0.1', port), timeout=30) as s:
+    with socket.create_connection(('127.0.0.1', port), timeout=30,
+                                  source_address=(source, 0)) as s:
         lines = [f'GET {path} HTTP/1.1', 'Host: bench', 'Connection: close',
                  *headers, '', '']
         s.sendall('\r\n'.join(lines).encode())
@@ -74,7 +75,7 @@ daemon off;
 pid nginx.pid;
 error_log logs/error.log error;
 {process}
-events {{ worker_connections 2048; }}
+events {{ worker_connections 8192; }}
 http {{
 {temp}
 access_log off;
