@@ -74,6 +74,7 @@ private:
     uint64_t               owner_;
     ngx_event_t            timer_{};
     EventOwner             timer_owner_;
+    size_t                 missing_ = 0;  // those that are asked for included
     std::list<Call>        calls_;
 };
 
@@ -131,6 +132,7 @@ void Refill::timer_event(ngx_event_t *ev) noexcept
         return;
     }
 
+    refill->missing_ = 0;
     ngx_http_l402_guard<bool>(ev->log, false, [&] {
         refill->go_on();
         return true;
@@ -181,9 +183,12 @@ void Refill::release()
 
 void Refill::go_on()
 {
-    size_t missing = wanted();
+    // Counted once a round: it takes a look at every slot.
+    if (missing_ == 0) {
+        missing_ = wanted();
+    }
 
-    if (missing == 0 || ngx_exiting) {
+    if (missing_ == 0 || ngx_exiting) {
         if (calls_.empty()) {
             release();
         }
@@ -191,7 +196,7 @@ void Refill::go_on()
         return;
     }
 
-    while (calls_.size() < ngx_min(missing, most_calls())) {
+    while (calls_.size() < ngx_min(missing_, most_calls())) {
         if (!claim() || !ask()) {
             return;
         }
@@ -269,6 +274,7 @@ void Refill::ended(Call *call, const l402::Invoice *invoice,
 
     // A failure is followed by a pause.
     if (invoice) {
+        missing_ -= missing_ > 0;
         ngx_http_l402_guard<bool>(log_, false, [&] {
             go_on();
             return true;

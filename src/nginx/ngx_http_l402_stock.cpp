@@ -121,13 +121,15 @@ ngx_int_t ngx_http_l402_list_stocks(ngx_conf_t *cf, MainConf *mcf)
     return NGX_OK;
 }
 
-// Characters of the longest invoice that has a place: a description is eight
-// bits to five, and the rest holds some seven hints of private channels.
+// Characters of the longest invoice that has a place. A description is eight
+// bits to five; some seven hints of private channels fit beside a short one,
+// three beside the longest.
 size_t ngx_http_l402_invoice_size(const ngx_http_l402_stock_t *stock)
 {
     constexpr size_t longest_memo = 639;
+    size_t memo = ngx_min(stock->request.memo.size(), longest_memo) * 8 / 5;
 
-    return 900 + ngx_min(stock->request.memo.size(), longest_memo) * 8 / 5;
+    return ngx_max(900, 600 + memo);
 }
 
 bool ngx_http_l402_take_ready(ngx_http_request_t *r, MainConf *mcf,
