@@ -31,8 +31,8 @@ sub good {
 # ---- the block ----
 
 my $words = 'it must be one of: protocol, url, credential_file, ca_file, '
-    . 'verify, network, timeout, invoice_expiry, max_in_flight, pool, max_fails, '
-    . 'fail_timeout';
+    . 'verify, proxy, network, timeout, invoice_expiry, max_in_flight, pool, '
+    . 'max_fails, fail_timeout';
 
 good('');
 bad("the word $_", "$_ x;", qq{unknown directive "$_" in $name, $words})
@@ -49,7 +49,7 @@ bad("$_->[0] twice", "@$_;", qq{"$_->[0]" is duplicate in $name "node"},
         ['ca_file', $ENV{L402_NODE_CERT}];
 bad("$_ without a value", "$_;",
     qq{invalid number of arguments in "$_" of $name, it takes one}, '')
-    for qw(protocol url credential_file ca_file verify network timeout
+    for qw(protocol url credential_file ca_file verify proxy network timeout
            invoice_expiry max_in_flight pool max_fails fail_timeout);
 bad('a url and one more word', 'url http://127.0.0.1:1 backup;',
     qq{invalid number of arguments in "url" of $name, it takes one}, $protocol);

@@ -70,8 +70,8 @@ our @faults = (
     [network => qr/invoice is for mainnet, configured is regtest/],
     [expired => qr/invoice has expired/],
     [long => qr{invoice lives 86\d{4} s, asked for 600}],
-    [hang => qr/timed out/],
-    [drip => qr/timed out/],
+    [hang => qr/timed out waiting for the answer/],
+    [drip => qr/timed out in the middle of the answer/],
 );
 
 my $relay = L402::Relay->new(env('L402_NODE_URL'));
@@ -146,7 +146,8 @@ ok(time - $start < 1, "$name - at once");
 challenged("$name - behind a hung one", connection()->get('/hung/'));
 ok(time - $start < 2.5, "$name - in time");
 is(scalar errors(), 0, "$name - nothing failed for good");
-unavailable("$name - both hang", 'both', 1.8, qr/timed out/);
+unavailable("$name - both hang", 'both', 1.8,
+    qr/timed out waiting for the answer/);
 
 
 === TEST 5: TLS: who is not known gets no call

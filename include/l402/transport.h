@@ -11,6 +11,8 @@ namespace l402 {
 struct Endpoint {
     ServiceUrl               url;
     std::vector<std::string> addresses;  // of url.host; empty: not resolved
+    ProxyUrl                 proxy;      // where there is one, url.host is
+    std::vector<std::string> proxy_addresses;  // its business, and not ours
     std::string              ca_pem;     // empty: the system's
     bool                     verify = true;
 };

@@ -38,4 +38,21 @@ bool parse_resource_url(std::string_view text, ServiceUrl &out,
 bool parse_callback_url(std::string_view text, const ServiceUrl &from,
     ServiceUrl &out, std::string &error);
 
+// Is it below .onion, which no name server may be asked for (RFC 7686)?
+bool is_onion(std::string_view host) noexcept;
+
+// socks5h://[user[:password]@]host:port, the host as above.
+struct ProxyUrl {
+    std::string host;         // without brackets; empty: there is none
+    bool        host_is_address = false;
+    uint16_t    port = 0;
+    std::string user;         // decoded
+    std::string password;
+};
+
+// Quotes nothing of the text in `error`. Other kinds of SOCKS are refused: with
+// them names would be looked up here.
+bool parse_proxy_url(std::string_view text, ProxyUrl &out,
+    std::string &error);
+
 }  // namespace l402

@@ -387,6 +387,8 @@ bool parse(std::string_view text, Form form, ServiceUrl &out,
            && parse_base(text.substr(authority.size()), form, out, error);
 }
 
+}  // namespace
+
 bool is_onion(std::string_view host) noexcept
 {
     constexpr std::string_view suffix = ".onion";
@@ -394,8 +396,6 @@ bool is_onion(std::string_view host) noexcept
     return host.size() > suffix.size()
            && host.substr(host.size() - suffix.size()) == suffix;
 }
-
-}  // namespace
 
 std::string ServiceUrl::join(std::string_view path) const
 {

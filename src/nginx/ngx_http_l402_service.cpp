@@ -1,10 +1,6 @@
 // The l402_invoice_service block.
 
-#include "ngx_http_l402.h"
-
-#include <netdb.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
+#include "ngx_http_l402_service.h"
 
 namespace {
 
@@ -22,6 +18,8 @@ struct Block {
     ngx_http_l402_place_t     credential_place{};
     std::string               ca_pem;
     bool                      verify = true;
+    l402::ProxyUrl            proxy;
+    std::vector<std::string>  proxy_addresses;
 };
 
 char *const failed = static_cast<char *>(NGX_CONF_ERROR);
@@ -58,60 +56,6 @@ char *set_protocol(ngx_conf_t *cf, Block &block, ngx_str_t *value)
     return NGX_CONF_OK;
 }
 
-// Names are looked up once, while the configuration is read, as nginx does
-// with its upstreams; one that cannot be found now does not stop nginx.
-void resolve(ngx_conf_t *cf, l402::Endpoint &endpoint, const Url &url)
-{
-    addrinfo hints{}, *list = nullptr;
-
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_ADDRCONFIG;
-
-    int rc = getaddrinfo(endpoint.url.host.c_str(), nullptr, &hints, &list);
-
-    if (rc == EAI_ADDRFAMILY || rc == EAI_NONAME) {
-        // A machine with loopback addresses only has no family configured.
-        hints.ai_flags = 0;
-        rc = getaddrinfo(endpoint.url.host.c_str(), nullptr, &hints, &list);
-    }
-
-    if (rc != 0) {
-        ngx_http_l402_log_at(cf, NGX_LOG_WARN, url.place,
-            "l402_invoice_service: the host of \"%V\" cannot be found now "
-            "(%s); it is looked up anew for each invoice until a reload",
-            &url.text, gai_strerror(rc));
-        return;
-    }
-
-    for (addrinfo *ai = list; ai; ai = ai->ai_next) {
-        char text[NI_MAXHOST];
-
-        if (getnameinfo(ai->ai_addr, ai->ai_addrlen, text, sizeof(text),
-                nullptr, 0, NI_NUMERICHOST) == 0)
-        {
-            endpoint.addresses.emplace_back(text);
-        }
-    }
-
-    freeaddrinfo(list);
-}
-
-// What stands before an "@" may be a password.
-std::string without_user(std::string_view url)
-{
-    std::string shown(url);
-    size_t at = shown.rfind('@');
-
-    if (at != shown.npos) {
-        size_t scheme = shown.find("://");
-        size_t begin = scheme != shown.npos && scheme < at ? scheme + 3 : 0;
-
-        shown.replace(begin, at - begin, "***");
-    }
-
-    return shown;
-}
-
 // What it may say depends on the protocol, which may stand further down.
 char *set_url(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
@@ -126,26 +70,35 @@ char *add_endpoint(ngx_conf_t *cf, Block &block, const Url &url)
 {
     l402::InvoiceService &service = block.service->service;
     std::string_view text = ngx_http_l402_view(url.text);
+    std::string shown = ngx_http_l402_without_user(text);
     l402::Endpoint endpoint;
     std::string what;
 
-    if (!service.protocol->read_url(text, endpoint.url, what)) {
-        std::string shown = without_user(text);
+    endpoint.proxy = block.proxy;
+    endpoint.proxy_addresses = block.proxy_addresses;
+    endpoint.ca_pem = block.ca_pem;
+    endpoint.verify = block.verify;
 
+    if (!service.protocol->read_url(text, endpoint.url, what)
+        || !ngx_http_l402_check_way(endpoint, what))
+    {
         ngx_http_l402_log_at(cf, NGX_LOG_EMERG, url.place,
             "invalid value \"%s\" in \"url\" of l402_invoice_service: %s",
             shown.c_str(), what.c_str());
         return failed;
     }
 
-    if (endpoint.url.unix_socket.empty() && !endpoint.url.host_is_address) {
-        resolve(cf, endpoint, url);
+    // Behind a proxy names are its business, and nobody else is told.
+    if (endpoint.url.unix_socket.empty() && !endpoint.url.host_is_address
+        && endpoint.proxy.host.empty())
+    {
+        ngx_http_l402_find_addresses(cf, url.place,
+            std::string(text).c_str(), endpoint.url.host, endpoint.addresses);
     }
 
-    endpoint.ca_pem = block.ca_pem;
-    endpoint.verify = block.verify;
+    ngx_http_l402_warn_names(cf, url.place, endpoint);
     service.endpoints.push_back(std::move(endpoint));
-    block.service->shown_urls.push_back(without_user(text));
+    block.service->shown_urls.push_back(shown);
     return NGX_CONF_OK;
 }
 
@@ -164,56 +117,16 @@ char *set_credential(ngx_conf_t *cf, Block &block, ngx_str_t *value)
     return NGX_CONF_OK;
 }
 
-// libcurl would find out at the first call.
-bool are_certificates(const std::string &pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
-
-    if (bio == nullptr) {
-        throw std::bad_alloc();
-    }
-
-    size_t count = 0;
-
-    // Nobody is there to be asked for a password.
-    auto no_password = [](char *, int, int, void *) { return 0; };
-
-    while (X509 *certificate = PEM_read_bio_X509(bio, nullptr, no_password,
-               nullptr))
-    {
-        X509_free(certificate);
-        count++;
-    }
-
-    // Reading always ends in an error: that nothing more begins is the good
-    // one.
-    bool at_end = ERR_GET_REASON(ERR_peek_last_error())
-                  == PEM_R_NO_START_LINE;
-
-    ERR_clear_error();
-    BIO_free(bio);
-    return count > 0 && at_end;
-}
-
 char *set_ca(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
-    if (!ngx_http_l402_read_file(cf, "ca_file", value, 1024 * 1024, false,
-            block.ca_pem))
-    {
-        return failed;
-    }
+    return ngx_http_l402_read_ca(cf, value, block.ca_pem) ? NGX_CONF_OK
+                                                          : failed;
+}
 
-    if (block.ca_pem.find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
-        return error(cf, "ca_file: \"%V\" holds no PEM certificate "
-            "(\"-----BEGIN CERTIFICATE-----\")", value);
-    }
-
-    if (!are_certificates(block.ca_pem)) {
-        return error(cf, "ca_file: \"%V\" holds a certificate that cannot be "
-            "read", value);
-    }
-
-    return NGX_CONF_OK;
+char *set_proxy(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    return ngx_http_l402_read_proxy(cf, value, block.proxy,
+               block.proxy_addresses) ? NGX_CONF_OK : failed;
 }
 
 char *set_verify(ngx_conf_t *cf, Block &block, ngx_str_t *value)
@@ -347,6 +260,7 @@ constexpr Word words[] = {
     {"credential_file", set_credential, false},
     {"ca_file", set_ca, false},
     {"verify", set_verify, false},
+    {"proxy", set_proxy, false},
     {"network", set_network, false},
     {"timeout", set_timeout, false},
     {"invoice_expiry", set_expiry, false},

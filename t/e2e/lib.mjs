@@ -1,10 +1,13 @@
 // What the end-to-end tests use. t/run exports the addresses of the nodes;
 // `t/run e2e` is the way to run them.
 
+export * from './lib/front.mjs';
 export * from './lib/http.mjs';
 export * from './lib/l402.mjs';
+export * from './lib/names.mjs';
 export * from './lib/nginx.mjs';
 export * from './lib/servers.mjs';
+export * from './lib/socks.mjs';
 
 // One of the variables that t/run exports.
 export function env(name) {

@@ -40,11 +40,16 @@ export class Nginx {
         return nginx;
     }
 
-    constructor(name, port, { workers = 1 } = {}) {
+    // `main` are lines before events {}, `env` is added to the environment.
+    constructor(name, port, { workers = 1, log = 'info', main = '',
+                              env = {} } = {}) {
         this.dir = path.join(build, 'e2e', name);
         this.port = port;
         this.url = `http://127.0.0.1:${port}`;
         this.workers = workers;
+        this.log = log;
+        this.main = main;
+        this.env = env;
 
         fs.rmSync(this.dir, { recursive: true, force: true });
         fs.mkdirSync(path.join(this.dir, 'html'), { recursive: true });
@@ -68,7 +73,8 @@ ${user}
 load_module ${module_file};
 daemon off;
 pid nginx.pid;
-error_log error.log info;
+error_log error.log ${this.log};
+${this.main}
 worker_processes ${this.workers};
 events { worker_connections 2048; }
 http {
@@ -86,7 +92,8 @@ ${typeof http === 'function' ? http(this) : http}
         this.process = spawn(
             binary, ['-p', this.dir + '/', '-e', 'error.log',
                      '-c', 'nginx.conf'],
-            { stdio: ['ignore', output, output] });
+            { stdio: ['ignore', output, output],
+              env: { ...process.env, ...this.env } });
         fs.closeSync(output);
         // A test that breaks off must neither wait for nginx nor leave it.
         this.process.unref();

@@ -1,6 +1,7 @@
-// Servers inside the test: a backend that shows what reached it, and a tap
-// between nginx and a node.
+// Servers inside the test: a backend that shows what reached it, a tap between
+// nginx and a node, and ports where nobody answers.
 
+import { spawn } from 'node:child_process';
 import http from 'node:http';
 import net from 'node:net';
 
@@ -81,4 +82,36 @@ export class Tap {
         this.#server?.close();
         this.#sockets.forEach(socket => socket.destroy());
     }
+}
+
+// A port whose queue of connections is full: no SYN is answered there.
+export async function start_full() {
+    const child = spawn('perl', ['-MIO::Socket::INET', '-e', `
+        $listener = IO::Socket::INET->new(Listen => 1,
+            LocalAddr => '127.0.0.1') or die;
+        $port = $listener->sockport;
+        push @held, IO::Socket::INET->new(Blocking => 0,
+            PeerAddr => "127.0.0.1:$port") for 1 .. 8;
+        $| = 1;
+        print "$port\\n";
+        <STDIN>;`], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const port = await new Promise((resolve, reject) => {
+        child.stdout.once('data', data => resolve(Number(data)));
+        child.once('exit', () => reject(new Error('no full port')));
+    });
+    return { port, close: () => child.stdin.end() };
+}
+
+// Takes connections, and says nothing.
+export async function start_mute() {
+    const sockets = new Set();
+    const server = net.createServer(socket => {
+        sockets.add(socket);
+        socket.on('error', () => {});
+    });
+    await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+    return { port: server.address().port, close() {
+        server.close();
+        sockets.forEach(socket => socket.destroy());
+    } };
 }
