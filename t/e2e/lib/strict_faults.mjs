@@ -58,7 +58,8 @@ const by_http = fault => call => {
 function leak({ response, service, request }) {
     const said = [...Object.values(request.headers), service.credential,
                   Buffer.from(':' + service.credential).toString('base64'),
-                  'a\r\nforged: line \x1b[31mb\x00c'].join(' ');
+                  'a\r\nforged: line \x1b[31mb\x00c',
+                  'word '.repeat(100)].join(' ');
     const error = service.error(500);
     send(response, service, 500, typeof error === 'string' ? said
         : Object.fromEntries(Object.entries(error).map(([name, value]) =>
