@@ -89,8 +89,8 @@ sub until_true ($seconds, $code) {
 # Each fault, and what the log says of it: a 503 for another reason proves
 # nothing. `timeout` is 1 s.
 our @faults = (
-    [hang => qr/timed out/],
-    [drip => qr/timed out/],
+    [hang => qr/timed out waiting for the answer/],
+    [drip => qr/timed out in the middle of the answer/],
     [close => qr/Empty reply from server/],
     [half => qr/(?:transfer closed|end of response) .*/],
     [s401 => qr/answered 401: fault 401/],
