@@ -24,7 +24,7 @@ export const carried = {
     halfchunk: /transfer closed|Recv failure/,
     badchunk: /chunked-encoding/,
     header: /answered with a header field of more than 100 kB/,
-    headers: /Too large response headers/,
+    headers: /answered with more than 64 kB/,
     nohttp: /HTTP\/0\.9/,
     nostatus: /HTTP\/0\.9/,
     badlength: /Content-Length/,
