@@ -28,8 +28,8 @@ public:
 
 class SettlementClient {
 public:
-    // The protocol has to have a settlement. All must outlive the client, and
-    // the client what is pending.
+    // The protocol has to have a settlement. All must outlive the client. What
+    // is pending may outlive it, and is never told then.
     SettlementClient(const InvoiceService &service, HttpTransport &transport,
         ServiceState &state);
     ~SettlementClient();

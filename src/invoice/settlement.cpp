@@ -27,12 +27,7 @@ public:
     {
     }
 
-    ~Question() override
-    {
-        if (leave_ != Leave::no) {
-            client_.state_.given_up(endpoint_, leave_);
-        }
-    }
+    ~Question() override;
 
     // False: every url that is left rests.
     bool begin();
@@ -62,6 +57,17 @@ private:
     std::list<Asker *>             askers_;
     std::unique_ptr<HttpExchange>  exchange_;
 };
+
+SettlementClient::Question::~Question()
+{
+    if (leave_ != Leave::no) {
+        client_.state_.given_up(endpoint_, leave_);
+    }
+
+    for (Asker *asker : askers_) {
+        asker->question = nullptr;
+    }
+}
 
 SettlementClient::Asker::~Asker()
 {

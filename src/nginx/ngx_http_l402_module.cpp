@@ -193,23 +193,24 @@ void exit_process(ngx_cycle_t *cycle)
         stocks[i]->refill.reset();
     }
 
-    // Requests that are still parked hold calls of this transport; a worker
-    // that is told to stop at once leaves both as they are.
     auto services = static_cast<ngx_http_l402_service_t **>(
         mcf->services.elts);
 
+    // Whoever still waits for an answer gets none.
     for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
-        if ((services[i]->client && services[i]->client->in_flight())
-            || (services[i]->settlement
-                && services[i]->settlement->in_flight()))
-        {
+        services[i]->settlement.reset();
+    }
+
+    // Requests that are parked for an invoice hold calls of this transport; a
+    // worker that is told to stop at once leaves both as they are.
+    for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
+        if (services[i]->client && services[i]->client->in_flight()) {
             return;
         }
     }
 
     for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
         services[i]->client.reset();
-        services[i]->settlement.reset();
     }
 
     delete mcf->transport;

@@ -380,6 +380,28 @@ void all_may_go_while_one_is_told(void **)
     assert_int_equal(shop.client.in_flight(), 0);
 }
 
+// A worker that is told to stop at once.
+void a_client_may_end_before_those_who_ask(void **)
+{
+    Shop shop;
+    Customer customers[2];
+
+    {
+        SettlementClient client(shop.service, shop.wire, shop.state);
+
+        for (Customer &customer : customers) {
+            assert_true(client.ask(numbered(1), customer, customer.pending)
+                        == SettlementClient::Start::asked);
+        }
+
+        assert_int_equal(shop.wire.under_way(), 1);
+    }
+
+    assert_int_equal(shop.wire.under_way(), 0);
+    customers[0].pending.reset();
+    assert_int_equal(customers[0].times + customers[1].times, 0);
+}
+
 // ---- out of memory ----
 
 void what_cannot_be_sent_is_no_question(void **)
@@ -437,6 +459,7 @@ int main()
         cmocka_unit_test(who_asks_while_others_are_told_asks_anew),
         cmocka_unit_test(who_leaves_meanwhile_takes_no_later_question_along),
         cmocka_unit_test(all_may_go_while_one_is_told),
+        cmocka_unit_test(a_client_may_end_before_those_who_ask),
         cmocka_unit_test(what_cannot_be_sent_is_no_question),
         cmocka_unit_test(what_cannot_be_sent_on_has_failed),
     };
