@@ -93,8 +93,8 @@ for my $to ("http://$onion", "https://$onion:8080/lnd") {
 }
 
 refused('an address at an onion service without a proxy', qq{invalid value }
-    . qq{"***\@$onion" in "url" of $name: is an onion service, which is reached }
-    . 'through a "proxy" such as "proxy socks5h://127.0.0.1:9050"',
+    . qq{"***\@$onion" in "url" of $name: is an onion service, which is }
+    . 'reached through a "proxy" such as "proxy socks5h://127.0.0.1:9050"',
     conf => "$name a {\nprotocol lnurl;\nurl me\@$onion; # here\n}");
 
 # In a network of its own, where that is allowed: nobody is asked.

@@ -237,7 +237,6 @@ curl_socket_t Exchange::open_socket(void *self, curlsocktype,
         sizeof(e->silence_));
 
     e->sockets_ = {e->sockets_[1], fd};
-    e->transport_.opened(fd);
     return fd;
 }
 

@@ -102,16 +102,15 @@ bool Exchange::is_connected() const noexcept
 
 void Exchange::say_how_far() noexcept
 {
-    curl_off_t found = 0, asked = 0, answering = 0;
+    curl_off_t found = 0, asked = 0;
 
     curl_easy_getinfo(easy_, CURLINFO_NAMELOOKUP_TIME_T, &found);
     curl_easy_getinfo(easy_, CURLINFO_PRETRANSFER_TIME_T, &asked);
-    curl_easy_getinfo(easy_, CURLINFO_STARTTRANSFER_TIME_T, &answering);
 
     if (!running_ || (!found && is_looked_up_)) {
         say("timed out looking up \"%s\"", host_.c_str());
 
-    } else if (answering) {
+    } else if (head_size_) {
         say("timed out in the middle of the answer");
 
     } else if (asked) {

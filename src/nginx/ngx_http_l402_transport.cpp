@@ -139,26 +139,6 @@ int Transport::watch(CURL *, curl_socket_t fd, int what, void *self,
     return 0;
 }
 
-// And it says nothing where it gets the same descriptor once more, and wants
-// the same of it: what is watched is the socket that was closed.
-void Transport::opened(curl_socket_t fd) noexcept
-{
-    auto found = watched_.find(fd);
-
-    if (found == watched_.end()) {
-        return;
-    }
-
-    ngx_connection_t *c = found->second;
-    bool reads = c->read->active;
-    bool writes = c->write->active;
-
-    c->read->active = 0;
-    c->write->active = 0;
-    want(c->read, NGX_READ_EVENT, reads);
-    want(c->write, NGX_WRITE_EVENT, writes);
-}
-
 int Transport::set_timer(CURLM *, long ms, void *self) noexcept
 {
     auto t = static_cast<Transport *>(self);
@@ -186,8 +166,9 @@ void Transport::socket_event(ngx_event_t *ev) noexcept
 
 void Transport::timer_event(ngx_event_t *ev) noexcept
 {
-    static_cast<Transport *>(static_cast<ngx_http_l402_event_owner_t *>(ev->data)->self)
-        ->act(CURL_SOCKET_TIMEOUT, 0);
+    auto owner = static_cast<ngx_http_l402_event_owner_t *>(ev->data);
+
+    static_cast<Transport *>(owner->self)->act(CURL_SOCKET_TIMEOUT, 0);
 }
 
 void Transport::act(curl_socket_t fd, int action) noexcept

@@ -44,8 +44,6 @@ public:
     CURLM *multi() const noexcept { return multi_; }
     ngx_log_t *log() const noexcept { return log_; }
 
-    // To be told of each socket that is opened for libcurl.
-    void opened(curl_socket_t fd) noexcept;
     bool is_watched(curl_socket_t fd) const { return watched_.count(fd) > 0; }
 
     // Looks at each call, also at those that nothing has happened to. Ends
