@@ -226,7 +226,12 @@ describe('settlement', () => {
         const descriptors = () => nginx.worker_pids().reduce(
             (sum, pid) => sum + fs.readdirSync(`/proc/${pid}/fd`).length, 0);
         await opens('node', (await buy(nginx.url + '/node/')).headers);
-        const before = descriptors();
+        // Once those who have just left are gone.
+        let before;
+        do {
+            before = descriptors();
+            await sleep(200);
+        } while (descriptors() !== before);
         for (let round = 0; round < 2; round++) {
             const calls = await park(20, 'hung', 'hang');
             assert.ok(descriptors() >= before + 40);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -16,12 +16,24 @@ const module_file = process.env.L402_MODULE
 const sleep = milliseconds =>
     new Promise(resolve => setTimeout(resolve, milliseconds));
 
-export async function free_port() {
+const is_free = port => new Promise(resolve => {
     const server = net.createServer();
-    await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address();
-    await new Promise(resolve => server.close(resolve));
-    return port;
+    server.on('error', () => resolve(false));
+    server.listen(port, '127.0.0.1',
+                  () => server.close(() => resolve(true)));
+});
+
+// With the one behind it. Below those that the system gives to whoever
+// connects: one that is free now may else be taken a moment later.
+export async function free_port() {
+    const first = 20000, pairs = 6000;
+    for (let i = 0; i < 100; i++) {
+        const port = first + 2 * randomInt(pairs);
+        if (await is_free(port) && await is_free(port + 1)) {
+            return port;
+        }
+    }
+    throw new Error('no port is free');
 }
 
 const running = new Set();
