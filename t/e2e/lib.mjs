@@ -30,6 +30,20 @@ export function service(name, { url = env('L402_NODE_URL'), more = '' } = {}) {
     }`;
 }
 
+// A server that sells from each service of these names, and an open location.
+export const gated_server = (port, names) => `
+    server {
+        listen 127.0.0.1:${port};
+        ${names.map(name => `
+        location /${name}/ {
+            l402 ${name};
+            l402_price 10sat;
+            l402_invoice_from ${name};
+            alias html/;
+        }`).join('')}
+        location / { }
+    }`;
+
 export const sleep = milliseconds =>
     new Promise(resolve => setTimeout(resolve, milliseconds));
 

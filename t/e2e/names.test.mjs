@@ -10,23 +10,9 @@ import { make } from './lightning/tls.mjs';
 import { build } from './packages.mjs';
 import {
     Front, NameServer, Nginx, Socks, WatchedNames, assert_no_invoice,
-    eventually, free_port, read_challenge, request, service, sleep, start_full,
+    eventually, free_port, gated_server, read_challenge, request, service,
+    sleep, start_full,
 } from './lib.mjs';
-
-const gated = names => names.map(name => `
-        location /${name}/ {
-            l402 ${name};
-            l402_price 10sat;
-            l402_invoice_from ${name};
-            alias html/;
-        }`).join('');
-
-const server = (port, names) => `
-    server {
-        listen 127.0.0.1:${port};
-        ${gated(names)}
-        location / { }
-    }`;
 
 const blocks = services => Object.entries(services).map(
     ([name, options]) => service(name, {
@@ -123,7 +109,7 @@ describe("names, by nginx's resolver", () => {
         network regtest;
         ca_file ${cert};
     }
-    ${server(port, [...Object.keys(services), 'address'])}`, {
+    ${gated_server(port, [...Object.keys(services), 'address'])}`, {
             main: names.main, env: names.env });
         names.at_start = names.asked.length;
     });
@@ -275,7 +261,7 @@ describe('names, without a resolver', () => {
         };
         nginx = await Nginx.start('thread', ({ port }) => `
     ${blocks(services)}
-    ${server(port, Object.keys(services))}`, {
+    ${gated_server(port, Object.keys(services))}`, {
             main: names.main, env: names.env });
     });
 

@@ -10,7 +10,7 @@ import {
 } from './lib.mjs';
 import {
     carried, fault_conf, fault_tests, harmless, harmless_tests, hashed,
-    offered,
+    matrix_conf, offered,
 } from './lib/fault_matrix.mjs';
 import { services, start_strict_services } from './lib/strict_services.mjs';
 
@@ -66,21 +66,7 @@ describe('services as strict as their documentation', () => {
         nginx = await Nginx.start('services_strict', gate => {
             const all = Object.keys(services).flatMap(
                 name => parts(gate, name));
-            return `
-    ${all.map(part => part.services).join('')}
-    map $arg_long $memo {
-        default '${memo}';
-        1       '${'\u{1f326}'.repeat(200)}';
-        2       'a\tb';
-        3       '';
-        4       $uri;
-    }
-    server {
-        listen 127.0.0.1:${gate.port};
-        l402_price ${price}msat;
-        l402_memo $memo;
-        ${all.map(part => part.locations).join('')}
-    }`;
+            return matrix_conf(gate, all, { memo, price });
         });
     });
 

@@ -13,7 +13,7 @@ import {
 } from './lib.mjs';
 import {
     carried, fault_conf, fault_tests, harmless, harmless_http, harmless_tests,
-    hashed, offered,
+    hashed, matrix_conf, offered,
 } from './lib/fault_matrix.mjs';
 import { start_web_services, web_services } from './lib/web_services.mjs';
 import { build } from './packages.mjs';
@@ -115,21 +115,7 @@ describe('services on the web', () => {
             }
             const all = Object.keys(reasons).flatMap(
                 name => parts(name, gate.dir));
-            return `
-    ${all.map(part => part.services).join('')}
-    map $arg_long $memo {
-        default '${memo}';
-        1       '${'\u{1f326}'.repeat(200)}';
-        2       'a\tb';
-        3       '';
-        4       $uri;
-    }
-    server {
-        listen 127.0.0.1:${gate.port};
-        l402_price ${price}msat;
-        l402_memo $memo;
-        ${all.map(part => part.locations).join('')}
-    }`;
+            return matrix_conf(gate, all, { memo, price });
         });
     });
 

@@ -9,7 +9,7 @@ import { make } from './lightning/tls.mjs';
 import { build } from './packages.mjs';
 import {
     Front, Nginx, Socks, WatchedNames, assert_no_invoice, buy, env,
-    read_challenge, request, service,
+    gated_server, read_challenge, request, service,
 } from './lib.mjs';
 
 const dir = path.join(build, 'e2e', 'transport-files');
@@ -21,22 +21,6 @@ function certificate(name, names) {
     return { path: file + '.pem', cert: fs.readFileSync(file + '.pem'),
              key: fs.readFileSync(file + '.key') };
 }
-
-// A location for each service.
-const locations = names => names.map(name => `
-        location /${name}/ {
-            l402 ${name};
-            l402_price 10sat;
-            l402_invoice_from ${name};
-            alias html/;
-        }`).join('');
-
-const server = (port, names) => `
-    server {
-        listen 127.0.0.1:${port};
-        ${locations(names)}
-        location / { }
-    }`;
 
 const macaroon_hex = () =>
     fs.readFileSync(env('L402_NODE_MACAROON')).toString('hex');
@@ -85,7 +69,7 @@ describe('connections', () => {
         nginx = await Nginx.start('transport', ({ port }) => `
     ${Object.entries(services).map(([name, options]) =>
         service(name, options)).join('')}
-    ${server(port, Object.keys(services))}`);
+    ${gated_server(port, Object.keys(services))}`);
     });
 
     after(() => [unix, ipv6, h1, h2, plain].forEach(front => front?.close()));
@@ -208,7 +192,7 @@ describe('a proxy', () => {
     resolver 127.0.0.1:1;
     ${Object.entries(services).map(([name, options]) =>
         service(name, options)).join('')}
-    ${server(port, Object.keys(services))}`, {
+    ${gated_server(port, Object.keys(services))}`, {
             main: names.main + ' env no_proxy; env NO_PROXY; env all_proxy;',
             env: { ...names.env, no_proxy: '*', NO_PROXY: '*',
                    all_proxy: 'http://127.0.0.1:1' },
@@ -324,7 +308,7 @@ describe('a credential file', () => {
     const http = ({ dir, port }) => `
     ${service('node', { url: `http://127.0.0.1:${node.port}` }).replace(
         /credential_file .*;/, `credential_file ${dir}/macaroon;`)}
-    ${server(port, ['node'])}`;
+    ${gated_server(port, ['node'])}`;
 
     before(async () => {
         node = await Front.open();
@@ -379,7 +363,7 @@ describe('a node that answers elsewhere', () => {
         nginx = await Nginx.start('redirect', ({ port }) => `
     ${service('node', { url: `http://127.0.0.1:${node.port}`,
                         more: 'max_fails 0;' })}
-    ${server(port, ['node'])}`);
+    ${gated_server(port, ['node'])}`);
     });
 
     after(() => [elsewhere, node].forEach(front => front?.close()));

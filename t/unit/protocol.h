@@ -224,4 +224,16 @@ inline void check_other_statuses(const Service &service)
     }
 }
 
+// What goes out as a memo of 639 bytes at most: escaped, mended, cut.
+inline void check_memos(std::string (*memo_of)(const std::string &memo))
+{
+    const std::string memo = "a\"b\\c\n{}\x01/\xc3\xa4\xf0\x9f\x8c\xa6";
+    std::string limit(639, 'a'), nearly(638, 'a');
+
+    assert_string_equal(memo_of(memo).c_str(), memo.c_str());
+    assert_string_equal(memo_of("a\xff" "b").c_str(), "a\ufffdb");
+    assert_string_equal(memo_of(limit + "b").c_str(), limit.c_str());
+    assert_string_equal(memo_of(nearly + "\u00e4").c_str(), nearly.c_str());
+}
+
 }  // namespace protocol_test

@@ -182,3 +182,20 @@ export function harmless_tests(name, labels, { price, gate }) {
         });
     }
 }
+
+// The inside of http {}: what fault_conf() made, memos of every kind.
+export const matrix_conf = (gate, parts, { memo, price }) => `
+    ${parts.map(part => part.services).join('')}
+    map $arg_long $memo {
+        default '${memo}';
+        1       '${'\u{1f326}'.repeat(200)}';
+        2       'a\tb';
+        3       '';
+        4       $uri;
+    }
+    server {
+        listen 127.0.0.1:${gate.port};
+        l402_price ${price}msat;
+        l402_memo $memo;
+        ${parts.map(part => part.locations).join('')}
+    }`;
