@@ -13,6 +13,9 @@
 
 namespace l402 {
 
+// Bytes of a description: what a BOLT 11 field holds. Services refuse more.
+inline constexpr size_t max_description = 639;
+
 struct InvoiceRequest {
     uint64_t    amount_msat = 0;
     std::string memo;
@@ -138,6 +141,11 @@ struct Protocol {
     // What `url` may say.
     bool (*read_url)(std::string_view text, ServiceUrl &out,
         std::string &error) = parse_service_url;
+
+    uint64_t rounded(uint64_t amount_msat) const noexcept
+    {
+        return amount_msat + (unit_msat - amount_msat % unit_msat) % unit_msat;
+    }
 };
 
 // Null if there is no such protocol.

@@ -103,6 +103,26 @@ bool is_too_deep(std::string_view json) noexcept
 
 }  // namespace
 
+HttpCall json_call(const char *path, const nlohmann::json &object)
+{
+    HttpCall call;
+
+    call.method = "POST";
+    call.path = path;
+    call.content_type = "application/json";
+    call.body = object.dump();
+    return call;
+}
+
+ProtocolStep send(HttpCall call)
+{
+    ProtocolStep step;
+
+    step.kind = ProtocolStep::Kind::send;
+    step.call = std::move(call);
+    return step;
+}
+
 ProtocolStep failed(std::string error)
 {
     ProtocolStep step;

@@ -19,6 +19,12 @@ inline bool is_success(long status) noexcept
     return status == 200 || status == 201;
 }
 
+inline constexpr uint64_t msat_per_sat = 1000;
+
+// The call that POSTs an object, and the step that sends one.
+HttpCall json_call(const char *path, const nlohmann::json &object);
+ProtocolStep send(HttpCall call);
+
 // A step that ends the attempt.
 ProtocolStep failed(std::string error);
 

@@ -10,8 +10,6 @@ namespace l402 {
 
 namespace {
 
-constexpr size_t max_memo = 639;  // bytes: what a BOLT 11 field holds
-
 class BtcpayAttempt : public InvoiceAttempt {
 public:
     BtcpayAttempt(const std::string &key, const InvoiceRequest &request)
@@ -30,19 +28,15 @@ private:
 ProtocolStep BtcpayAttempt::start()
 {
     nlohmann::json body;
-    ProtocolStep step;
 
     body["amount"] = std::to_string(request_.amount_msat);
-    body["description"] = valid_utf8(request_.memo, max_memo);
+    body["description"] = valid_utf8(request_.memo, max_description);
     body["expiry"] = request_.expiry;
 
-    step.kind = ProtocolStep::Kind::send;
-    step.call.method = "POST";
-    step.call.path = "/invoices";
-    step.call.content_type = "application/json";
-    step.call.body = body.dump();
-    step.call.headers.emplace_back("Authorization", "token " + key_);
-    return step;
+    HttpCall call = json_call("/invoices", body);
+
+    call.headers.emplace_back("Authorization", "token " + key_);
+    return send(std::move(call));
 }
 
 // An object, or a list of them where the request itself was wrong.

@@ -14,9 +14,8 @@ public:
           deadline_(client.transport_.milliseconds()
                     + client.service_.timeout)
     {
-        uint64_t unit = service().protocol->unit_msat;
-
-        request_.amount_msat += (unit - request_.amount_msat % unit) % unit;
+        request_.amount_msat =
+            service().protocol->rounded(request_.amount_msat);
         client_.in_flight_++;
     }
 

@@ -14,8 +14,6 @@ namespace l402 {
 
 namespace {
 
-constexpr size_t max_memo = 639;  // bytes: lightningd refuses more
-
 // lightningd keeps each label for ever and takes none twice, from whichever
 // worker or host it comes.
 std::string new_label()
@@ -29,7 +27,7 @@ std::string new_label()
 // lightningd refuses a description that JSON can only write with \u.
 std::string description(std::string_view memo)
 {
-    std::string text = valid_utf8(memo, max_memo);
+    std::string text = valid_utf8(memo, max_description);
 
     std::replace_if(text.begin(), text.end(),
         [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
@@ -54,20 +52,16 @@ private:
 ProtocolStep ClnAttempt::start()
 {
     nlohmann::json body;
-    ProtocolStep step;
 
     body["amount_msat"] = request_.amount_msat;
     body["label"] = new_label();
     body["description"] = description(request_.memo);
     body["expiry"] = request_.expiry;
 
-    step.kind = ProtocolStep::Kind::send;
-    step.call.method = "POST";
-    step.call.path = "/v1/invoice";
-    step.call.content_type = "application/json";
-    step.call.body = body.dump();
-    step.call.headers.emplace_back("Rune", rune_);
-    return step;
+    HttpCall call = json_call("/v1/invoice", body);
+
+    call.headers.emplace_back("Rune", rune_);
+    return send(std::move(call));
 }
 
 ProtocolStep ClnAttempt::answered(const HttpAnswer &answer)
@@ -120,20 +114,10 @@ std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
 
 HttpCall ask_settlement(const std::string &rune, const Hash &hash)
 {
-    nlohmann::json body;
-    HttpCall call;
+    HttpCall call = json_call("/v1/listinvoices",
+        {{"payment_hash", to_hex(hash)}});
 
-    body["payment_hash"] = to_hex(hash);
-
-    call.method = "POST";
-    call.path = "/v1/listinvoices";
-    call.content_type = "application/json";
-    call.body = body.dump();
-
-    if (!rune.empty()) {
-        call.headers.emplace_back("Rune", rune);
-    }
-
+    call.headers.emplace_back("Rune", rune);
     return call;
 }
 

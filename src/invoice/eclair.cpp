@@ -11,8 +11,6 @@ namespace l402 {
 
 namespace {
 
-constexpr size_t max_memo = 639;  // bytes: what a BOLT 11 field holds
-
 class EclairAttempt : public InvoiceAttempt {
 public:
     EclairAttempt(const std::string &password, const InvoiceRequest &request)
@@ -30,11 +28,11 @@ private:
 
 ProtocolStep EclairAttempt::start()
 {
-    return send_form("/createinvoice", {
+    return send(form_call("/createinvoice", {
         {"amountMsat", std::to_string(request_.amount_msat)},
-        {"description", valid_utf8(request_.memo, max_memo)},
+        {"description", valid_utf8(request_.memo, max_description)},
         {"expireIn", std::to_string(request_.expiry)},
-    }, password_);
+    }, password_));
 }
 
 ProtocolStep EclairAttempt::answered(const HttpAnswer &answer)
@@ -68,8 +66,8 @@ std::unique_ptr<InvoiceAttempt> attempt(const std::string &credential,
 
 HttpCall ask_settlement(const std::string &password, const Hash &hash)
 {
-    return send_form("/getreceivedinfo", {{"paymentHash", to_hex(hash)}},
-        password).call;
+    return form_call("/getreceivedinfo", {{"paymentHash", to_hex(hash)}},
+        password);
 }
 
 SettlementAnswer read_settlement(const std::string &password,

@@ -56,19 +56,17 @@ std::string basic_authorization(std::string_view password)
     return std::string(basic) + base64_encode(":" + std::string(password));
 }
 
-ProtocolStep send_form(const char *path, const FormFields &fields,
+HttpCall form_call(const char *path, const FormFields &fields,
     const std::string &password)
 {
-    ProtocolStep step;
+    HttpCall call;
 
-    step.kind = ProtocolStep::Kind::send;
-    step.call.method = "POST";
-    step.call.path = path;
-    step.call.content_type = "application/x-www-form-urlencoded";
-    step.call.body = encode_form(fields);
-    step.call.headers.emplace_back("Authorization",
-        basic_authorization(password));
-    return step;
+    call.method = "POST";
+    call.path = path;
+    call.content_type = "application/x-www-form-urlencoded";
+    call.body = encode_form(fields);
+    call.headers.emplace_back("Authorization", basic_authorization(password));
+    return call;
 }
 
 std::string form_error(long status, const std::string *message,

@@ -14,8 +14,8 @@ std::string encode_form(const FormFields &fields);
 // The value of Authorization (RFC 7617), with an empty user name.
 std::string basic_authorization(std::string_view password);
 
-// POSTs the form, with the password.
-ProtocolStep send_form(const char *path, const FormFields &fields,
+// The call that POSTs the form, with the password.
+HttpCall form_call(const char *path, const FormFields &fields,
     const std::string &password);
 
 // status_error() that shows the password neither plain nor encoded.

@@ -10,9 +10,6 @@ namespace l402 {
 
 namespace {
 
-constexpr uint64_t msat_per_sat = 1000;
-constexpr size_t max_memo = 639;  // bytes: what a BOLT 11 field holds
-
 class LnbitsAttempt : public InvoiceAttempt {
 public:
     LnbitsAttempt(const std::string &key, const InvoiceRequest &request)
@@ -31,21 +28,17 @@ private:
 ProtocolStep LnbitsAttempt::start()
 {
     nlohmann::json body;
-    ProtocolStep step;
 
     body["out"] = false;
     body["unit"] = "sat";
     body["amount"] = request_.amount_msat / msat_per_sat;
-    body["memo"] = valid_utf8(request_.memo, max_memo);
+    body["memo"] = valid_utf8(request_.memo, max_description);
     body["expiry"] = request_.expiry;
 
-    step.kind = ProtocolStep::Kind::send;
-    step.call.method = "POST";
-    step.call.path = "/api/v1/payments";
-    step.call.content_type = "application/json";
-    step.call.body = body.dump();
-    step.call.headers.emplace_back("X-Api-Key", key_);
-    return step;
+    HttpCall call = json_call("/api/v1/payments", body);
+
+    call.headers.emplace_back("X-Api-Key", key_);
+    return send(std::move(call));
 }
 
 // Text, or a list where the request itself was wrong.

@@ -11,8 +11,7 @@ namespace l402 {
 
 namespace {
 
-constexpr size_t max_memo = 639;               // bytes: lnd refuses more
-constexpr size_t max_credential_file = 8192;   // bytes
+constexpr size_t max_credential_file = 8192;  // bytes
 
 bool decode_hash(std::string_view text, Hash &out)
 {
@@ -45,23 +44,18 @@ private:
 ProtocolStep LndAttempt::start()
 {
     nlohmann::json body;
-    ProtocolStep step;
 
     body["value_msat"] = request_.amount_msat;
-    body["memo"] = valid_utf8(request_.memo, max_memo);
+    body["memo"] = valid_utf8(request_.memo, max_description);
     body["expiry"] = request_.expiry;
 
-    step.kind = ProtocolStep::Kind::send;
-    step.call.method = "POST";
-    step.call.path = "/v1/invoices";
-    step.call.content_type = "application/json";
-    step.call.body = body.dump();
+    HttpCall call = json_call("/v1/invoices", body);
 
     if (!credential_.empty()) {
-        step.call.headers.emplace_back("Grpc-Metadata-macaroon", credential_);
+        call.headers.emplace_back("Grpc-Metadata-macaroon", credential_);
     }
 
-    return step;
+    return send(std::move(call));
 }
 
 ProtocolStep LndAttempt::answered(const HttpAnswer &answer)

@@ -17,11 +17,9 @@ namespace l402 {
 
 namespace {
 
-// LUD-06 counts msat, but many a service rounds to sats or refuses the rest.
-constexpr uint64_t msat_per_sat = 1000;
-
 constexpr uint32_t default_expiry = 86400;  // seconds: services say 1 h to 1 d
-constexpr size_t max_comment = 639;         // bytes, it becomes part of a url
+// It becomes part of a url.
+constexpr size_t max_comment = max_description;  // bytes
 
 // The metadata may have a picture of 136536 characters in it (LUD-06).
 constexpr size_t max_offer = 256 * 1024;    // bytes
@@ -50,12 +48,11 @@ private:
 
 ProtocolStep LnurlAttempt::start()
 {
-    ProtocolStep step;
+    HttpCall call;
 
-    step.kind = ProtocolStep::Kind::send;
-    step.call.method = "GET";
-    step.call.max_answer = max_offer;
-    return step;
+    call.method = "GET";
+    call.max_answer = max_offer;
+    return send(std::move(call));
 }
 
 ProtocolStep LnurlAttempt::answered(const HttpAnswer &answer)
@@ -182,16 +179,14 @@ ProtocolStep LnurlAttempt::call_back(const nlohmann::json &body)
         fields.emplace_back("comment", words);
     }
 
-    ProtocolStep step;
+    HttpCall call;
 
-    step.kind = ProtocolStep::Kind::send;
-    step.call.method = "GET";
-    step.call.url = *callback
-                    + (callback->find('?') == callback->npos ? "?" : "&")
-                    + encode_form(fields);
+    call.method = "GET";
+    call.url = *callback + (callback->find('?') == callback->npos ? "?" : "&")
+               + encode_form(fields);
     sha256(*metadata, description_hash_.data());
     called_back_ = true;
-    return step;
+    return send(std::move(call));
 }
 
 ProtocolStep LnurlAttempt::offer(const nlohmann::json &body) const
@@ -324,6 +319,8 @@ std::unique_ptr<InvoiceAttempt> attempt(const std::string &,
 }  // namespace
 
 const Protocol lnurl_protocol = {
+    // LUD-06 counts msat, but many a service rounds to sats or refuses the
+    // rest.
     "lnurl", nullptr, attempt, nullptr, msat_per_sat, CredentialUse::none,
     default_expiry, read_url,
 };

@@ -12,8 +12,6 @@ namespace l402 {
 
 namespace {
 
-constexpr uint64_t msat_per_sat = 1000;
-
 // As Kotlin counts them: in UTF-16, a character beyond U+FFFF is two.
 constexpr size_t max_memo = 128;
 
@@ -59,12 +57,12 @@ private:
 
 ProtocolStep PhoenixdAttempt::start()
 {
-    return send_form("/createinvoice", {
+    return send(form_call("/createinvoice", {
         {"amountSat", std::to_string(request_.amount_msat / msat_per_sat)},
         {"description", description(request_.memo)},
         {"expirySeconds", std::to_string(request_.expiry)},
         {"externalId", external_id},
-    }, password_);
+    }, password_));
 }
 
 ProtocolStep PhoenixdAttempt::answered(const HttpAnswer &answer)
@@ -104,12 +102,7 @@ HttpCall ask_settlement(const std::string &password, const Hash &hash)
 
     call.method = "GET";
     call.path = "/payments/incoming/" + to_hex(hash);
-
-    if (!password.empty()) {
-        call.headers.emplace_back("Authorization",
-            basic_authorization(password));
-    }
-
+    call.headers.emplace_back("Authorization", basic_authorization(password));
     return call;
 }
 

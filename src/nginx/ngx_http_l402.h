@@ -14,8 +14,7 @@ extern ngx_module_t ngx_http_l402_filter_module;
 
 #include "l402/challenge.h"
 #include "l402/invoice_client.h"
-#include "l402/recent_hashes.h"
-#include "l402/stock.h"
+#include "l402/settled_memory.h"
 #include "l402/settlement_client.h"
 #include "l402/verify.h"
 
@@ -32,6 +31,21 @@ struct ngx_http_l402_place_t {
     ngx_uint_t  line;
 };
 
+// Error lines about a service. A failing node would fill the log with one a
+// request: the same within a second is counted and not written.
+class ngx_http_l402_complaints_t {
+public:
+    explicit ngx_http_l402_complaints_t(const char *what) : what_(what) {}
+
+    void log(ngx_log_t *log, const ngx_str_t &service, std::string_view error);
+
+private:
+    const char   *what_;
+    std::string   last_;
+    time_t        last_time_ = 0;
+    ngx_uint_t    repeats_ = 0;
+};
+
 // An l402_invoice_service block.
 struct ngx_http_l402_service_t {
     l402::InvoiceService  service;
@@ -45,17 +59,12 @@ struct ngx_http_l402_service_t {
     std::unique_ptr<l402::ServiceState>  state;
     std::unique_ptr<l402::InvoiceClient> client;
 
-    // The last error line, so that repeats are counted and not written.
-    std::string           last_error;
-    time_t                last_error_time = 0;
-    ngx_uint_t            repeats = 0;
+    ngx_http_l402_complaints_t no_invoice{"no invoice from"};
 
     // As above, of questions whether an invoice is settled. Null where the
     // protocol has none.
     std::unique_ptr<l402::SettlementClient> settlement;
-    std::string           last_unconfirmed;
-    time_t                last_unconfirmed_time = 0;
-    ngx_uint_t            unconfirmed_repeats = 0;
+    ngx_http_l402_complaints_t unconfirmed{"no settlement known from"};
 };
 
 // Whose invoices a service's tokens commit to: all of them have to be asked.
@@ -64,21 +73,7 @@ struct ngx_http_l402_seller_t {
     ngx_array_t  invoice_services;  // of ngx_http_l402_service_t *
 };
 
-// What names a block of the zone: a digest of all that makes it what it is.
-using ngx_http_l402_zone_key_t = std::array<uint8_t, 16>;
-
-class ngx_http_l402_refill_t;
-
-// Ready invoices for one service, memo, price and expiry; several locations
-// may sell out of it.
-struct ngx_http_l402_stock_t {
-    ngx_http_l402_service_t  *service;
-    l402::InvoiceRequest      request;
-    ngx_http_l402_zone_key_t  key;
-
-    // In a worker: null until init_process.
-    std::unique_ptr<ngx_http_l402_refill_t> refill;
-};
+struct ngx_http_l402_stock_t;
 
 struct ngx_http_l402_keys_t {
     ngx_str_t      path;
@@ -222,6 +217,23 @@ inline ngx_str_t ngx_http_l402_str(std::string_view s)
         reinterpret_cast<u_char *>(const_cast<char *>(s.data()))};
 }
 
+// The customer's token of a lower tier makes it cheaper.
+inline bool ngx_http_l402_upgrades(const ngx_http_l402_ctx_t *ctx,
+    const ngx_http_l402_loc_conf_t *lcf)
+{
+    return ctx->upgrade && lcf->upgrade_price.value;
+}
+
+// Seconds. An invoice never outlives its token.
+inline uint32_t ngx_http_l402_invoice_expiry(
+    const ngx_http_l402_loc_conf_t *lcf)
+{
+    uint32_t expiry = lcf->invoice_service->service.invoice_expiry;
+
+    return lcf->valid_for && lcf->valid_for < expiry
+               ? static_cast<uint32_t>(lcf->valid_for) : expiry;
+}
+
 // Null before the request came to a location that is protected.
 inline ngx_http_l402_ctx_t *ngx_http_l402_find_ctx(ngx_http_request_t *r)
 {
@@ -343,59 +355,6 @@ void ngx_http_l402_warn(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf);
 char *ngx_http_l402_invoice_service(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-// ngx_http_l402_zone.cpp: the memory that workers share
-char *ngx_http_l402_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-// Once the configuration is read: is there room?
-ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
-    ngx_http_l402_main_conf_t *mcf);
-// In the master, once nothing can go back to the old configuration.
-void ngx_http_l402_fill_zone(ngx_cycle_t *cycle,
-    ngx_http_l402_main_conf_t *mcf);
-
-// Blocks may go at a reload: found anew each time, and used under the lock.
-// Everything is null where there was no room.
-class ngx_http_l402_zone_lock_t {
-public:
-    explicit ngx_http_l402_zone_lock_t(ngx_shm_zone_t *zone);
-    ~ngx_http_l402_zone_lock_t();
-
-    ngx_http_l402_zone_lock_t(const ngx_http_l402_zone_lock_t &) = delete;
-    void operator=(const ngx_http_l402_zone_lock_t &) = delete;
-
-    l402::RecentHashes *recent() const;
-    l402::Breaker *breaker(const ngx_http_l402_zone_key_t &key) const;
-    l402::Stock *stock(const ngx_http_l402_zone_key_t &key) const;
-
-private:
-    void *find(ngx_uint_t kind, const ngx_http_l402_zone_key_t &key) const;
-
-    ngx_shm_zone_t *zone_;
-};
-
-// ngx_http_l402_state.cpp
-std::unique_ptr<l402::ServiceState> ngx_http_l402_create_state(
-    ngx_log_t *log, ngx_shm_zone_t *zone, ngx_http_l402_service_t *service);
-ngx_http_l402_zone_key_t ngx_http_l402_breaker_key(
-    const ngx_http_l402_service_t *service, size_t endpoint);
-
-// ngx_http_l402_stock.cpp
-ngx_int_t ngx_http_l402_list_stocks(ngx_conf_t *cf,
-    ngx_http_l402_main_conf_t *mcf);
-size_t ngx_http_l402_invoice_size(const ngx_http_l402_stock_t *stock);
-bool ngx_http_l402_take_ready(ngx_http_request_t *r,
-    ngx_http_l402_main_conf_t *mcf, ngx_http_l402_stock_t *stock,
-    int64_t latest, l402::Invoice &out);
-
-// ngx_http_l402_refill.cpp: keeps a stock full, in the background
-class ngx_http_l402_refill_t {
-public:
-    virtual ~ngx_http_l402_refill_t() = default;
-    // Something was taken.
-    virtual void wake() = 0;
-};
-std::unique_ptr<ngx_http_l402_refill_t> ngx_http_l402_create_refill(
-    ngx_cycle_t *cycle, ngx_shm_zone_t *zone, ngx_http_l402_stock_t *stock);
-
 // ngx_http_l402_file.cpp: false once an error has been logged
 bool ngx_http_l402_read_file(ngx_conf_t *cf, const char *directive,
     ngx_str_t *path, size_t max, bool secret, std::string &out);
@@ -473,19 +432,25 @@ void ngx_http_l402_find_fields(ngx_http_request_t *r, ngx_str_t *macaroon,
 ngx_int_t ngx_http_l402_take_credential_off(ngx_http_request_t *r,
     ngx_http_l402_main_conf_t *mcf, l402::CredentialField field);
 
-// ngx_http_l402_log.cpp
-void ngx_http_l402_log_failure(ngx_log_t *log,
-    ngx_http_l402_service_t *service, std::string_view error);
+// ngx_http_l402_park.cpp: until somebody finalizes it, or runs its phases
+ngx_int_t ngx_http_l402_park(ngx_http_request_t *r, const char *action);
 
 // ngx_http_l402_challenge.cpp: NGX_DONE: the request ends, or waits, there
 ngx_int_t ngx_http_l402_refuse(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ngx_http_l402_loc_conf_t *lcf, l402::Result reason);
 
-// ngx_http_l402_settled.cpp
+// ngx_http_l402_conf_settled.cpp
 char *ngx_http_l402_set_settled(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_l402_init_settled(ngx_conf_t *cf,
     ngx_http_l402_main_conf_t *mcf);
+// Null: nobody sells it.
+ngx_http_l402_seller_t *ngx_http_l402_find_seller(
+    ngx_http_l402_main_conf_t *mcf, const ngx_str_t &service);
+l402::SettledMemory ngx_http_l402_settled_memory(
+    ngx_http_l402_main_conf_t *mcf);
+
+// ngx_http_l402_settled.cpp
 void ngx_http_l402_start_settled(ngx_http_l402_main_conf_t *mcf);
 // For a credential that was found good, here or where it is carried over from.
 // NGX_OK: decided, and ctx->result is still ok, or unsettled; NGX_AGAIN:

@@ -1,7 +1,7 @@
 // A request that may not pass ends here: at once, or parked until the invoice
 // service has answered. It never walks on into a later phase.
 
-#include "ngx_http_l402.h"
+#include "ngx_http_l402_zone.h"
 
 #include "l402/encoding.h"
 
@@ -145,8 +145,8 @@ void Parked::invoice_ready(const l402::Invoice &invoice) noexcept
 void Parked::invoice_failed(std::string_view error) noexcept
 {
     ngx_http_set_log_request(r_->connection->log, r_);
-    ngx_http_l402_log_failure(r_->connection->log, lcf_->invoice_service,
-        error);
+    lcf_->invoice_service->no_invoice.log(r_->connection->log,
+        lcf_->invoice_service->name, error);
 
     finish(ngx_http_l402_guard<ngx_int_t>(r_->connection->log,
         NGX_HTTP_INTERNAL_SERVER_ERROR, [&] {
@@ -158,8 +158,8 @@ void Parked::invoice_failed(std::string_view error) noexcept
 bool take_ready(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ngx_http_l402_loc_conf_t *lcf, l402::Invoice &out)
 {
-    bool upgrades = ctx->upgrade && lcf->upgrade_price.value;
-    ngx_http_l402_stock_t *stock = upgrades ? lcf->upgrade_stock : lcf->stock;
+    ngx_http_l402_stock_t *stock = ngx_http_l402_upgrades(ctx, lcf)
+                                       ? lcf->upgrade_stock : lcf->stock;
     auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
         ngx_http_get_module_main_conf(r, ngx_http_l402_module));
 
@@ -211,14 +211,10 @@ ngx_int_t park(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     }
 
     request.amount_msat = ctx->price_msat;
-    request.is_variable = !(ctx->upgrade && lcf->upgrade_price.value
+    request.is_variable = !(ngx_http_l402_upgrades(ctx, lcf)
                                 ? lcf->upgrade_price : lcf->price).is_static
                           || (lcf->memo && lcf->memo->lengths);
-    request.expiry = service->service.invoice_expiry;
-
-    if (lcf->valid_for && lcf->valid_for < request.expiry) {
-        request.expiry = static_cast<uint32_t>(lcf->valid_for);
-    }
+    request.expiry = ngx_http_l402_invoice_expiry(lcf);
 
     // It was good a moment ago, so that a second or more is left.
     if (ctx->upgrade && ctx->upgrade->expires
@@ -245,7 +241,7 @@ ngx_int_t park(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
         break;
 
     case l402::InvoiceClient::Start::busy:
-        ngx_http_l402_log_failure(r->connection->log, service,
+        service->no_invoice.log(r->connection->log, service->name,
             "max_in_flight calls are under way");
         return answer_unavailable(r, ctx, lcf, retry_soon);
 
@@ -253,19 +249,10 @@ ngx_int_t park(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
         return answer_resting(r, ctx, lcf);
     }
 
-    if (!r->discard_body) {
-        // So that a client that leaves is noticed.
-        if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        r->read_event_handler = ngx_http_test_reading;
+    if (ngx_http_l402_park(r, "waiting for an invoice") != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    // A write event would run the phases again.
-    r->write_event_handler = ngx_http_request_empty_handler;
-    r->connection->log->action =
-        const_cast<char *>("waiting for an invoice");
     parked = true;
     return NGX_OK;
 }

@@ -1,6 +1,6 @@
 // Directives, read one by one.
 
-#include "ngx_http_l402.h"
+#include "ngx_http_l402_zone.h"
 
 #include "core/caveats.h"
 #include "l402/encoding.h"

@@ -2,38 +2,33 @@
 
 #include "ngx_http_l402.h"
 
-// A failing node would fill the log with one line a request: the same error
-// within a second is counted.
-void ngx_http_l402_log_failure(ngx_log_t *log,
-    ngx_http_l402_service_t *service, std::string_view error)
+void ngx_http_l402_complaints_t::log(ngx_log_t *log, const ngx_str_t &service,
+    std::string_view error)
 {
-    bool same = service->last_error == error
-                && service->last_error_time == ngx_time();
-
-    if (same) {
-        service->repeats++;
+    if (last_ == error && last_time_ == ngx_time()) {
+        repeats_++;
         return;
     }
 
     ngx_str_t text = ngx_http_l402_str(error);
 
-    if (service->repeats) {
+    if (repeats_) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
-            "l402: no invoice from \"%V\": %V (the one before %ui times more)",
-            &service->name, &text, service->repeats);
+            "l402: %s \"%V\": %V (the one before %ui times more)", what_,
+            &service, &text, repeats_);
 
     } else {
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-            "l402: no invoice from \"%V\": %V", &service->name, &text);
+        ngx_log_error(NGX_LOG_ERR, log, 0, "l402: %s \"%V\": %V", what_,
+            &service, &text);
     }
 
-    service->repeats = 0;
-    service->last_error_time = ngx_time();
+    repeats_ = 0;
+    last_time_ = ngx_time();
 
     try {
-        service->last_error = error;
+        last_ = error;
 
     } catch (...) {
-        service->last_error.clear();
+        last_.clear();
     }
 }

@@ -1,7 +1,7 @@
 // The module's entry: what nginx calls at start, in each worker, and at its
 // end.
 
-#include "ngx_http_l402.h"
+#include "ngx_http_l402_zone.h"
 
 #include <sodium.h>
 

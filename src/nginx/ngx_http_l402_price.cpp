@@ -66,7 +66,7 @@ bool ngx_http_l402_price(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
         return true;
     }
 
-    bool upgrades = ctx->upgrade && lcf->upgrade_price.value;
+    bool upgrades = ngx_http_l402_upgrades(ctx, lcf);
     uint64_t whole;
 
     if (!(upgrades ? evaluate(r, lcf, lcf->upgrade_price, "l402_upgrade_price",

@@ -2,7 +2,8 @@
 // invoices at once. Every worker looks every second whether that worker could
 // be it.
 
-#include "ngx_http_l402.h"
+#include "ngx_http_l402_event.h"
+#include "ngx_http_l402_zone.h"
 
 #include <sodium.h>
 
@@ -38,13 +39,6 @@ private:
     Refill &refill_;
 };
 
-// nginx's debug log reads a descriptor out of what an event belongs to.
-struct EventOwner {
-    Refill       *self;
-    void         *unused[2];
-    ngx_socket_t  fd;
-};
-
 class Refill final : public ngx_http_l402_refill_t {
 public:
     Refill(ngx_cycle_t *cycle, ngx_shm_zone_t *zone,
@@ -68,14 +62,14 @@ private:
     bool ask();
     void put(const l402::Invoice &invoice);
 
-    ngx_log_t             *log_;
-    ngx_shm_zone_t        *zone_;
-    ngx_http_l402_stock_t *stock_;
-    uint64_t               owner_;
-    ngx_event_t            timer_{};
-    EventOwner             timer_owner_;
-    size_t                 missing_ = 0;  // those that are asked for included
-    std::list<Call>        calls_;
+    ngx_log_t                   *log_;
+    ngx_shm_zone_t              *zone_;
+    ngx_http_l402_stock_t       *stock_;
+    uint64_t                     owner_;
+    ngx_event_t                  timer_;
+    ngx_http_l402_event_owner_t  timer_owner_;
+    size_t                       missing_ = 0;  // under way included
+    std::list<Call>              calls_;
 };
 
 void Call::invoice_ready(const l402::Invoice &invoice) noexcept
@@ -93,12 +87,9 @@ Refill::Refill(ngx_cycle_t *cycle, ngx_shm_zone_t *zone,
     : log_(cycle->log),
       zone_(zone),
       stock_(stock),
-      owner_(static_cast<uint64_t>(ngx_pid) << 32 | randombytes_random()),
-      timer_owner_{this, {nullptr, nullptr}, static_cast<ngx_socket_t>(-1)}
+      owner_(static_cast<uint64_t>(ngx_pid) << 32 | randombytes_random())
 {
-    timer_.data = &timer_owner_;
-    timer_.handler = timer_event;
-    timer_.log = log_;
+    ngx_http_l402_init_event(timer_, timer_owner_, this, timer_event, log_);
     timer_.cancelable = 1;
     ngx_add_timer(&timer_, 1);
 }
@@ -125,7 +116,8 @@ void Refill::wake()
 
 void Refill::timer_event(ngx_event_t *ev) noexcept
 {
-    Refill *refill = static_cast<EventOwner *>(ev->data)->self;
+    auto refill = static_cast<Refill *>(
+        static_cast<ngx_http_l402_event_owner_t *>(ev->data)->self);
 
     if (ngx_exiting) {
         refill->release();
@@ -264,7 +256,7 @@ void Refill::ended(Call *call, const l402::Invoice *invoice,
             put(*invoice);
 
         } else {
-            ngx_http_l402_log_failure(log_, stock_->service, error);
+            stock_->service->no_invoice.log(log_, stock_->service->name, error);
         }
 
         return true;

@@ -164,88 +164,62 @@ char *set_network(ngx_conf_t *cf, Block &block, ngx_str_t *value)
     return NGX_CONF_OK;
 }
 
-char *set_timeout(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+// `right` says what a number has to be.
+template <typename Number>
+char *set_number(ngx_conf_t *cf, const char *word, ngx_str_t *value,
+    ngx_int_t n, ngx_int_t least, ngx_int_t most, const char *right,
+    Number &out)
 {
-    ngx_int_t ms = ngx_parse_time(value, 0);
-
-    if (ms == NGX_ERROR || ms < 1 || ms > 600000) {
-        return error(cf, "invalid value \"%V\" in \"timeout\" of "
-            "l402_invoice_service, it must be a time from 1ms to 10m such as "
-            "\"5s\"", value);
+    if (n == NGX_ERROR || n < least || n > most) {
+        return error(cf, "invalid value \"%V\" in \"%s\" of "
+            "l402_invoice_service, it must be %s", value, word, right);
     }
 
-    block.service->service.timeout = static_cast<uint64_t>(ms);
+    out = static_cast<Number>(n);
     return NGX_CONF_OK;
+}
+
+char *set_timeout(ngx_conf_t *cf, Block &block, ngx_str_t *value)
+{
+    return set_number(cf, "timeout", value, ngx_parse_time(value, 0), 1,
+        600000, "a time from 1ms to 10m such as \"5s\"",
+        block.service->service.timeout);
 }
 
 char *set_expiry(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
-    ngx_int_t seconds = ngx_parse_time(value, 1);
-
-    if (seconds == NGX_ERROR || seconds < 1 || seconds > 365 * 86400) {
-        return error(cf, "invalid value \"%V\" in \"invoice_expiry\" of "
-            "l402_invoice_service, it must be a time from 1s to 365d such as "
-            "\"10m\"", value);
-    }
-
-    block.service->service.invoice_expiry = static_cast<uint32_t>(seconds);
-    return NGX_CONF_OK;
+    return set_number(cf, "invoice_expiry", value, ngx_parse_time(value, 1), 1,
+        365 * 86400, "a time from 1s to 365d such as \"10m\"",
+        block.service->service.invoice_expiry);
 }
 
 char *set_pool(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
-    ngx_int_t n = ngx_atoi(value->data, value->len);
-
-    if (n == NGX_ERROR || n > 100000) {
-        return error(cf, "invalid value \"%V\" in \"pool\" of "
-            "l402_invoice_service, it must be a number of invoices from 0 to "
-            "100000", value);
-    }
-
-    block.service->service.pool = static_cast<size_t>(n);
-    return NGX_CONF_OK;
+    return set_number(cf, "pool", value, ngx_atoi(value->data, value->len), 0,
+        100000, "a number of invoices from 0 to 100000",
+        block.service->service.pool);
 }
 
 char *set_max_fails(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
-    ngx_int_t n = ngx_atoi(value->data, value->len);
-
-    if (n == NGX_ERROR || n > 100000) {
-        return error(cf, "invalid value \"%V\" in \"max_fails\" of "
-            "l402_invoice_service, it must be a number from 1 to 100000, or 0 "
-            "for urls that never rest", value);
-    }
-
-    block.service->service.breaker.max_fails = static_cast<uint32_t>(n);
-    return NGX_CONF_OK;
+    return set_number(cf, "max_fails", value,
+        ngx_atoi(value->data, value->len), 0, 100000,
+        "a number from 1 to 100000, or 0 for urls that never rest",
+        block.service->service.breaker.max_fails);
 }
 
 char *set_fail_timeout(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
-    ngx_int_t ms = ngx_parse_time(value, 0);
-
-    if (ms == NGX_ERROR || ms < 1 || ms > 86400000) {
-        return error(cf, "invalid value \"%V\" in \"fail_timeout\" of "
-            "l402_invoice_service, it must be a time from 1ms to 1d such as "
-            "\"10s\"", value);
-    }
-
-    block.service->service.breaker.fail_timeout = static_cast<uint64_t>(ms);
-    return NGX_CONF_OK;
+    return set_number(cf, "fail_timeout", value, ngx_parse_time(value, 0), 1,
+        86400000, "a time from 1ms to 1d such as \"10s\"",
+        block.service->service.breaker.fail_timeout);
 }
 
 char *set_in_flight(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
-    ngx_int_t n = ngx_atoi(value->data, value->len);
-
-    if (n == NGX_ERROR || n < 1 || n > 100000) {
-        return error(cf, "invalid value \"%V\" in \"max_in_flight\" of "
-            "l402_invoice_service, it must be a number from 1 to 100000",
-            value);
-    }
-
-    block.service->service.max_in_flight = static_cast<size_t>(n);
-    return NGX_CONF_OK;
+    return set_number(cf, "max_in_flight", value,
+        ngx_atoi(value->data, value->len), 1, 100000,
+        "a number from 1 to 100000", block.service->service.max_in_flight);
 }
 
 struct Word {

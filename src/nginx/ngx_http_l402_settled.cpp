@@ -4,8 +4,6 @@
 
 #include "ngx_http_l402.h"
 
-#include "l402/settled_memory.h"
-
 #include <algorithm>
 #include <list>
 
@@ -17,54 +15,6 @@ namespace {
 constexpr ngx_uint_t retry_soon = 1;     // seconds: too many calls in flight
 constexpr ngx_uint_t retry_pending = 2;  // seconds: the money may be near
 constexpr ngx_uint_t retry_later = 5;    // seconds: the node failed
-
-constexpr size_t remembered = 16384;  // payments
-
-char *const failed = static_cast<char *>(NGX_CONF_ERROR);
-
-// A failing node would fill the log with one line a request: the same error
-// within a second is counted.
-void log_failure(ngx_http_request_t *r, ngx_http_l402_service_t *service,
-    std::string_view error)
-{
-    bool same = service->last_unconfirmed == error
-                && service->last_unconfirmed_time == ngx_time();
-
-    if (same) {
-        service->unconfirmed_repeats++;
-        return;
-    }
-
-    ngx_str_t text = ngx_http_l402_str(error);
-
-    if (service->unconfirmed_repeats) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-            "l402: no settlement known from \"%V\": %V (the one before %ui "
-            "times more)", &service->name, &text,
-            service->unconfirmed_repeats);
-
-    } else {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-            "l402: no settlement known from \"%V\": %V", &service->name,
-            &text);
-    }
-
-    service->unconfirmed_repeats = 0;
-    service->last_unconfirmed_time = ngx_time();
-
-    try {
-        service->last_unconfirmed = error;
-
-    } catch (...) {
-        service->last_unconfirmed.clear();
-    }
-}
-
-l402::SettledMemory memory_of(ngx_http_l402_main_conf_t *mcf)
-{
-    return {mcf->settled_zone->data,
-        l402::SettledMemory::bytes_for(remembered)};
-}
 
 }  // namespace
 
@@ -113,6 +63,11 @@ private:
         std::string_view error) noexcept;
     void go_on() noexcept;
 
+    void complain(ngx_http_l402_service_t *service, std::string_view error)
+    {
+        service->unconfirmed.log(r_->connection->log, service->name, error);
+    }
+
     ngx_http_request_t         *r_;
     ngx_http_l402_main_conf_t  *mcf_;
     l402::SettledKey            key_;
@@ -132,7 +87,7 @@ void ngx_http_l402_settling_t::ask(const ngx_http_l402_seller_t &seller,
 
     for (ngx_uint_t i = 0; i < seller.invoice_services.nelts; i++) {
         if (services[i]->settlement == nullptr) {
-            log_failure(r_, services[i], "its protocol cannot be asked");
+            complain(services[i], "its protocol cannot be asked");
             failed_ = true;
             continue;
         }
@@ -146,7 +101,7 @@ void ngx_http_l402_settling_t::ask(const ngx_http_l402_seller_t &seller,
             break;
 
         case l402::SettlementClient::Start::busy:
-            log_failure(r_, services[i], "max_in_flight calls are under way");
+            complain(services[i], "max_in_flight calls are under way");
             busy_ = true;
             break;
 
@@ -169,7 +124,7 @@ void ngx_http_l402_settling_t::told(ngx_http_l402_service_t *service,
     switch (state) {
 
     case Settlement::settled:
-        memory_of(mcf_).add(key_);
+        ngx_http_l402_settled_memory(mcf_).add(key_);
         settled_ = true;
         break;
 
@@ -182,7 +137,7 @@ void ngx_http_l402_settling_t::told(ngx_http_l402_service_t *service,
         break;
 
     case Settlement::failed:
-        log_failure(r_, service, error);
+        complain(service, error);
         failed_ = true;
         break;
     }
@@ -216,23 +171,6 @@ void ngx_http_l402_settling_t::go_on() noexcept
 
 namespace {
 
-// Null: none.
-ngx_http_l402_seller_t *find_seller(ngx_http_l402_main_conf_t *mcf,
-    const ngx_str_t &service)
-{
-    auto sellers = static_cast<ngx_http_l402_seller_t *>(mcf->sellers.elts);
-
-    for (ngx_uint_t i = 0; i < mcf->sellers.nelts; i++) {
-        if (ngx_http_l402_view(sellers[i].service)
-            == ngx_http_l402_view(service))
-        {
-            return &sellers[i];
-        }
-    }
-
-    return nullptr;
-}
-
 void destroy_settling(void *data)
 {
     delete static_cast<ngx_http_l402_settling_t *>(data);
@@ -254,28 +192,13 @@ ngx_http_l402_settling_t *ask(ngx_http_request_t *r,
     cln->handler = destroy_settling;
     cln->data = settling;
 
-    ngx_http_l402_seller_t *seller = find_seller(mcf, service);
+    ngx_http_l402_seller_t *seller = ngx_http_l402_find_seller(mcf,
+        service);
     l402::Hash hash;
 
     std::copy_n(payment_hash, hash.size(), hash.begin());
     settling->ask(seller ? *seller : ngx_http_l402_seller_t{}, hash);
     return settling;
-}
-
-ngx_int_t park(ngx_http_request_t *r)
-{
-    // So that a client that leaves is noticed.
-    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    r->read_event_handler = ngx_http_test_reading;
-
-    // A write event would run the phases again.
-    r->write_event_handler = ngx_http_request_empty_handler;
-    r->connection->log->action =
-        const_cast<char *>("waiting for a settlement");
-    return NGX_AGAIN;
 }
 
 ngx_int_t answer_unavailable(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
@@ -306,165 +229,7 @@ ngx_int_t answer_unavailable(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     return NGX_DONE;
 }
 
-// ---- configuration ----
-
-// Kept over a reload: the contents are never initialised anew.
-ngx_int_t init_zone(ngx_shm_zone_t *zone, void *data)
-{
-    auto pool = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
-
-    if (data == nullptr && !zone->shm.exists) {
-        pool->data = ngx_slab_calloc(pool,
-            l402::SettledMemory::bytes_for(remembered));
-    }
-
-    zone->data = data ? data : pool->data;
-    return zone->data ? NGX_OK : NGX_ERROR;
-}
-
-ngx_shm_zone_t *add_zone(ngx_conf_t *cf)
-{
-    // No zone of l402_zone can have a name with a colon.
-    static ngx_str_t name = ngx_string("l402:settled");
-    constexpr size_t slab_pages = 64 * 1024;
-
-    ngx_shm_zone_t *zone = ngx_shared_memory_add(cf, &name,
-        l402::SettledMemory::bytes_for(remembered) + slab_pages,
-        &ngx_http_l402_module);
-
-    if (zone) {
-        zone->init = init_zone;
-    }
-
-    return zone;
-}
-
-bool add_invoice_service(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf,
-    const ngx_http_l402_loc_conf_t *lcf)
-{
-    ngx_http_l402_seller_t *seller = find_seller(mcf, lcf->service);
-
-    if (seller == nullptr) {
-        seller = static_cast<ngx_http_l402_seller_t *>(
-            ngx_array_push(&mcf->sellers));
-
-        if (seller == nullptr
-            || ngx_array_init(&seller->invoice_services, cf->pool, 2,
-                   sizeof(void *)) != NGX_OK)
-        {
-            return false;
-        }
-
-        seller->service = lcf->service;
-    }
-
-    auto known = static_cast<ngx_http_l402_service_t **>(
-        seller->invoice_services.elts);
-
-    for (ngx_uint_t i = 0; i < seller->invoice_services.nelts; i++) {
-        if (known[i] == lcf->invoice_service) {
-            return true;
-        }
-    }
-
-    auto slot = static_cast<ngx_http_l402_service_t **>(
-        ngx_array_push(&seller->invoice_services));
-
-    if (slot) {
-        *slot = lcf->invoice_service;
-    }
-
-    return slot != nullptr;
-}
-
-bool can_ask(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf,
-    const ngx_http_l402_loc_conf_t *lcf)
-{
-    ngx_http_l402_seller_t *seller = find_seller(mcf, lcf->service);
-
-    if (seller == nullptr) {
-        return true;
-    }
-
-    auto services = static_cast<ngx_http_l402_service_t **>(
-        seller->invoice_services.elts);
-
-    for (ngx_uint_t i = 0; i < seller->invoice_services.nelts; i++) {
-        const l402::Protocol *protocol = services[i]->service.protocol;
-
-        if (protocol->settlement == nullptr) {
-            ngx_http_l402_log_at(cf, NGX_LOG_EMERG, lcf->settled_place,
-                "\"l402_settled require\" cannot work for \"l402 %V\": it is "
-                "sold with l402_invoice_service \"%V\", whose protocol \"%s\" "
-                "cannot be asked by payment hash whether an invoice is "
-                "settled", &lcf->service, &services[i]->name, protocol->name);
-            return false;
-        }
-    }
-
-    return true;
-}
-
 }  // namespace
-
-char *ngx_http_l402_set_settled(ngx_conf_t *cf, ngx_command_t *, void *conf)
-{
-    auto lcf = static_cast<ngx_http_l402_loc_conf_t *>(conf);
-    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
-        ngx_http_conf_get_module_main_conf(cf, ngx_http_l402_module));
-    ngx_str_t *value = &static_cast<ngx_str_t *>(cf->args->elts)[1];
-    std::string_view word = ngx_http_l402_view(*value);
-
-    if (lcf->settled != NGX_CONF_UNSET) {
-        return const_cast<char *>("is duplicate");
-    }
-
-    if (word != "off" && word != "require") {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-            "invalid value \"%V\" in \"l402_settled\", it must be \"off\" or "
-            "\"require\"", value);
-        return failed;
-    }
-
-    ngx_http_l402_set_place(cf, &lcf->settled_place);
-    lcf->settled = word == "require";
-
-    if (lcf->settled) {
-        mcf->settled_zone = add_zone(cf);
-    }
-
-    return lcf->settled && mcf->settled_zone == nullptr ? failed : NGX_CONF_OK;
-}
-
-char *ngx_http_l402_init_settled(ngx_conf_t *cf,
-    ngx_http_l402_main_conf_t *mcf)
-{
-    auto locations = static_cast<ngx_http_l402_loc_conf_t **>(
-        mcf->locations.elts);
-
-    for (ngx_uint_t i = 0; i < mcf->locations.nelts; i++) {
-        ngx_http_l402_loc_conf_t *lcf = locations[i];
-
-        if (lcf->invoice_service && !add_invoice_service(cf, mcf, lcf)) {
-            return failed;
-        }
-
-        // What is free needs no money.
-        if (lcf->price.value && lcf->price.is_static
-            && lcf->price.amount == 0)
-        {
-            lcf->settled = 0;
-        }
-    }
-
-    for (ngx_uint_t i = 0; i < mcf->locations.nelts; i++) {
-        if (locations[i]->settled && !can_ask(cf, mcf, locations[i])) {
-            return failed;
-        }
-    }
-
-    return NGX_CONF_OK;
-}
 
 void ngx_http_l402_start_settled(ngx_http_l402_main_conf_t *mcf)
 {
@@ -489,7 +254,7 @@ ngx_int_t ngx_http_l402_settle(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     const uint8_t *hash = ctx->verified_payment_hash;
     l402::SettledKey key = l402::settled_key(ngx_http_l402_view(service), hash);
 
-    if (memory_of(mcf).has(key)) {
+    if (ngx_http_l402_settled_memory(mcf).has(key)) {
         return NGX_OK;
     }
 
@@ -504,7 +269,8 @@ ngx_int_t ngx_http_l402_settle(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     }
 
     if (settling->is_under_way()) {
-        return park(r);
+        return ngx_http_l402_park(r, "waiting for a settlement") == NGX_OK
+                   ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (settling->is_settled()) {

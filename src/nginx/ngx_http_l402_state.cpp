@@ -1,7 +1,7 @@
 // What all workers know of an invoice service, and the line in the log where
 // one of its urls begins to rest or is back.
 
-#include "ngx_http_l402.h"
+#include "ngx_http_l402_zone.h"
 
 #include "l402/sha256.h"
 

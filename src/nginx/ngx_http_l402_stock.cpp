@@ -1,7 +1,7 @@
 // Stocks of ready invoices: which ones a configuration makes, and how a
 // request takes from one.
 
-#include "ngx_http_l402.h"
+#include "ngx_http_l402_zone.h"
 
 #include "l402/sha256.h"
 
@@ -68,19 +68,12 @@ ngx_int_t add_stock(ngx_conf_t *cf, MainConf *mcf, const LocConf *lcf,
         return NGX_ERROR;
     }
 
-    const l402::InvoiceService &service = lcf->invoice_service->service;
-    uint64_t unit = service.protocol->unit_msat;
-
     stock->service = lcf->invoice_service;
-    stock->request.amount_msat = (price.amount + unit - 1) / unit * unit;
+    stock->request.amount_msat =
+        stock->service->service.protocol->rounded(price.amount);
     stock->request.memo = ngx_http_l402_view(
         lcf->memo ? lcf->memo->value : lcf->service);
-    stock->request.expiry = service.invoice_expiry;
-
-    if (lcf->valid_for && lcf->valid_for < service.invoice_expiry) {
-        stock->request.expiry = static_cast<uint32_t>(lcf->valid_for);
-    }
-
+    stock->request.expiry = ngx_http_l402_invoice_expiry(lcf);
     stock->key = key_of(stock);
     out = find(mcf, stock->key);
 
@@ -126,8 +119,8 @@ ngx_int_t ngx_http_l402_list_stocks(ngx_conf_t *cf, MainConf *mcf)
 // three beside the longest.
 size_t ngx_http_l402_invoice_size(const ngx_http_l402_stock_t *stock)
 {
-    constexpr size_t longest_memo = 639;
-    size_t memo = ngx_min(stock->request.memo.size(), longest_memo) * 8 / 5;
+    size_t memo = ngx_min(stock->request.memo.size(), l402::max_description)
+                  * 8 / 5;
 
     return ngx_max(900, 600 + memo);
 }

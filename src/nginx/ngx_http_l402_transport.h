@@ -4,30 +4,12 @@
 // here waits.
 #pragma once
 
-#include "ngx_http_l402.h"
+#include "ngx_http_l402_event.h"
 
 #include <curl/curl.h>
 
 #include <array>
 #include <map>
-
-// nginx's debug log reads a descriptor out of what an event belongs to.
-struct ngx_http_l402_event_owner_t {
-    void         *self;
-    void         *unused[2];
-    ngx_socket_t  fd;
-};
-
-inline void ngx_http_l402_init_event(ngx_event_t &event,
-    ngx_http_l402_event_owner_t &owner, void *self,
-    ngx_event_handler_pt handler, ngx_log_t *log)
-{
-    ngx_memzero(&event, sizeof(event));
-    owner = {self, {nullptr, nullptr}, static_cast<ngx_socket_t>(-1)};
-    event.data = &owner;
-    event.handler = handler;
-    event.log = log;
-}
 
 class ngx_http_l402_transport_t final : public l402::HttpTransport {
 public:

@@ -3,7 +3,7 @@
 // a key and used under the zone's lock. nginx's master gives that lock back
 // where a worker was killed with it.
 
-#include "ngx_http_l402.h"
+#include "ngx_http_l402_zone.h"
 
 #include <algorithm>
 
