@@ -18,6 +18,11 @@ struct Terms {
     std::string_view        service;
     uint8_t                 tier = 0;
     int64_t                 valid_until = 0;  // unix seconds; 0: for ever
+    uint64_t                uses = 0;         // 0: not counted
+    uint64_t                balance_msat = 0; // 0: none
+    // Other tokens of this service are counted: what this one does not grant
+    // shall not look minted when its holder appends it.
+    bool                    closes_grants = false;
     std::string_view        capabilities;     // a comma list
     bool                    has_capabilities = false;
     std::vector<Constraint> constraints;

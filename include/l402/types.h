@@ -39,6 +39,8 @@ enum class Result : uint8_t {
     unsettled,       // a good credential whose money is not there: 402 where it
                      // will not come, 503 where it may be on its way
     unconfirmed,     // nobody can say now whether it is there (503)
+    unavailable,     // what has to be known or counted of the credential cannot
+                     // be now (503)
     bad_price,       // the price of this request is not an amount (500)
     no_invoice,      // no invoice can be had now (503)
     too_long,        // what a token would be tied to has no room in it (414)

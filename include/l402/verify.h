@@ -55,6 +55,15 @@ struct Verdict {
     // The expiry among the minted caveats: how long what the payment bought is
     // counted, whatever a holder appends. 0: for ever.
     int64_t         minted_expires;
+    // <service>_uses and <service>_balance: the lowest that stands in the
+    // token, and what was minted (0: nothing, and where there is one it was
+    // appended, which only refuses).
+    bool            has_uses;
+    bool            has_balance;
+    uint64_t        uses;
+    uint64_t        minted_uses;
+    uint64_t        balance_msat;
+    uint64_t        minted_balance_msat;
     uint8_t         payment_hash[32];
     uint8_t         token_id[32];
 };

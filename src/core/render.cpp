@@ -129,6 +129,9 @@ GrpcStatus grpc_status(Result reason, unsigned status) noexcept
     if (reason == Result::unconfirmed) {
         return {14, "the payment cannot be confirmed now"};
     }
+    if (reason == Result::unavailable) {
+        return {14, "the credential cannot be counted now"};
+    }
     if (reason == Result::no_invoice || status == 503) {
         return {14, "no invoice can be had now"};
     }

@@ -20,6 +20,7 @@ constexpr ResultInfo table[] = {
     {"used_up", "The payment is used up", 402},
     {"unsettled", "The payment has not been settled", 402},
     {"unconfirmed", "The payment cannot be confirmed now", 503},
+    {"unavailable", "The credential cannot be looked up or counted now", 503},
     {"bad_price", "No price can be worked out for this request", 500},
     {"no_invoice", "No invoice can be had now", 503},
     {"too_long", "The request is too long to be sold", 414},
