@@ -34,6 +34,9 @@ struct Facts {
     std::string_view capability;              // needed here; empty: none
     int64_t          now = 0;                 // unix seconds
     bool             refuse_unknown_caveats = false;
+    // A token has to have been minted with what is counted here.
+    bool             needs_uses = false;
+    bool             needs_balance = false;
     Measures        *measures = nullptr;      // null: none
 
     // What caveats may tie a token to, as the server understands it and not

@@ -14,6 +14,7 @@ extern ngx_module_t ngx_http_l402_filter_module;
 
 #include "l402/challenge.h"
 #include "l402/invoice_client.h"
+#include "l402/ledger.h"
 #include "l402/settled_memory.h"
 #include "l402/settlement_client.h"
 #include "l402/verify.h"
@@ -95,6 +96,28 @@ struct ngx_http_l402_constraint_t {
     ngx_http_l402_place_t      place;
 };
 
+// What is counted of a payment, by the directives l402_uses, l402_metered and
+// l402_refund.
+struct ngx_http_l402_count_conf_t {
+    ngx_uint_t                 uses;     // of one payment; 0: off
+    ngx_flag_t                 metered;
+    ngx_http_complex_value_t  *cost;     // of a request; null: not metered
+    ngx_uint_t                 cost_is_static;
+    uint64_t                   static_cost;  // msat
+    ngx_uint_t                 has_hold;  // the cost comes with the answer
+    uint64_t                   hold;      // msat
+    ngx_array_t               *refund;    // of ngx_uint_t: statuses
+    // Other locations of the service count what this one does not.
+    ngx_uint_t                 closes_grants;
+
+    // Worker's own: when it was last complained about.
+    time_t                     bad_cost_logged;
+    time_t                     full_logged;
+
+    ngx_http_l402_place_t      uses_place;
+    ngx_http_l402_place_t      metered_place;
+};
+
 enum ngx_http_l402_bind_e : ngx_uint_t {
     NGX_HTTP_L402_BIND_ADDRESS = 2,
     NGX_HTTP_L402_BIND_HOST    = 4,
@@ -115,6 +138,9 @@ struct ngx_http_l402_loc_conf_t {
     ngx_str_t                  capability;
     ngx_array_t               *constraints;  // ngx_http_l402_constraint_t
     ngx_flag_t                 settled;
+    ngx_flag_t                 revocation;
+    time_t                     max_stale;  // seconds; 0: however old
+    ngx_http_l402_count_conf_t count;
 
     ngx_str_t                  capabilities;
     ngx_uint_t                 bind;  // ngx_http_l402_bind_e; 1 and 0 tie none
@@ -142,6 +168,7 @@ struct ngx_http_l402_loc_conf_t {
     ngx_http_l402_place_t      capability_place;
     ngx_http_l402_place_t      invoice_from_place;
     ngx_http_l402_place_t      settled_place;
+    ngx_http_l402_place_t      revocation_place;
 };
 
 struct ngx_http_l402_main_conf_t {
@@ -152,6 +179,10 @@ struct ngx_http_l402_main_conf_t {
 
     ngx_shm_zone_t      *zone;       // l402_zone, or a small one of our own
     ngx_http_l402_place_t zone_place;
+    ngx_str_t            zone_file;  // empty: none
+    ngx_flag_t           salvage;    // what is whole of a damaged file
+    size_t               ledger_bytes;  // of the zone; 0: no room for one
+    ngx_uint_t           has_redis;  // hosts share what is revoked
     ngx_array_t          sellers;    // of ngx_http_l402_seller_t
     ngx_shm_zone_t      *settled_zone;  // null: no location asks
 
@@ -166,9 +197,11 @@ struct ngx_http_l402_main_conf_t {
     // A worker's: made in init_process.
     l402::HttpTransport  *transport;
     l402::VerifiedMemory *memory;
+    l402::Ledger          ledger;    // none where there is no l402_zone
 };
 
 class ngx_http_l402_settling_t;
+struct ngx_http_l402_counted_t;
 
 // A request's state. An internal redirect zeroes nginx's own contexts, but not
 // the values of variables: it hangs there, and is shared by subrequests.
@@ -197,9 +230,13 @@ struct ngx_http_l402_ctx_t {
 
     // What nodes were asked about its payment; null: nothing.
     ngx_http_l402_settling_t *settling;
+    // What was reserved of it; null: nothing yet.
+    ngx_http_l402_counted_t  *counted;
+    l402::Amount   left;        // of it, where has_left
 
     unsigned       verified:1;
     unsigned       has_price:1;
+    unsigned       has_left:1;
     unsigned       answering:1;   // the response is ours
     unsigned       blocked:1;     // the last gate has replaced the response
     unsigned       blocked_sent:1;
@@ -457,6 +494,48 @@ void ngx_http_l402_start_settled(ngx_http_l402_main_conf_t *mcf);
 // parked, the phases will run again; else what the access handler returns.
 ngx_int_t ngx_http_l402_settle(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ngx_http_l402_loc_conf_t *lcf);
+
+// ngx_http_l402_revocation.cpp
+char *ngx_http_l402_set_revocation(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+// Of a credential that is good so far: ok, revoked, or unavailable where
+// nobody can say.
+l402::Result ngx_http_l402_check_revoked(ngx_http_l402_main_conf_t *mcf,
+    const ngx_http_l402_loc_conf_t *lcf, const l402::Verdict &verdict);
+
+// ngx_http_l402_conf_count.cpp
+char *ngx_http_l402_set_uses(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_l402_set_metered(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_l402_set_refund(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_l402_merge_count(ngx_conf_t *cf, ngx_http_l402_loc_conf_t *prev,
+    ngx_http_l402_loc_conf_t *conf);
+char *ngx_http_l402_check_count(ngx_conf_t *cf,
+    ngx_http_l402_main_conf_t *mcf);
+
+// ngx_http_l402_count.cpp
+inline bool ngx_http_l402_counts(const ngx_http_l402_loc_conf_t *lcf,
+    const l402::Verdict &verdict)
+{
+    return verdict.has_uses || lcf->count.cost || lcf->count.uses;
+}
+// For a credential that was found good. NGX_OK: decided, and ctx->result is
+// still ok, or used_up, or unavailable; NGX_AGAIN: parked, the phases will run
+// again; else what the access handler returns.
+ngx_int_t ngx_http_l402_count(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf);
+// What ngx_http_l402_count() would say, without a change.
+bool ngx_http_l402_is_used_up(ngx_http_l402_main_conf_t *mcf,
+    const ngx_http_l402_loc_conf_t *lcf, const l402::Verdict &verdict);
+// Before the first byte of an answer leaves: charged, or given back.
+void ngx_http_l402_settle_count(ngx_http_request_t *r,
+    ngx_http_l402_ctx_t *ctx);
+// Is there room to count what would be sold here?
+bool ngx_http_l402_has_room(ngx_http_request_t *r,
+    ngx_http_l402_main_conf_t *mcf, ngx_http_l402_loc_conf_t *lcf);
+void ngx_http_l402_start_count(ngx_cycle_t *cycle,
+    ngx_http_l402_main_conf_t *mcf);
+void ngx_http_l402_stop_count(ngx_http_l402_main_conf_t *mcf);
 
 // ngx_http_l402_answer.cpp: what ngx_http_finalize_request takes
 struct ngx_http_l402_answer_t {

@@ -47,6 +47,21 @@ ngx_int_t act(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
         }
     }
 
+    if (ctx->result == Result::ok
+        && ngx_http_l402_counts(lcf, ctx->verdict))
+    {
+        ngx_int_t rc = ngx_http_l402_count(r, ctx, lcf);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        if (ctx->result != Result::ok) {
+            ctx->verified = 0;
+            ctx->result = ngx_http_l402_charge(r, lcf, ctx);
+        }
+    }
+
     if (ctx->result == Result::ok) {
         return pass(r, mcf, lcf, ctx);
     }

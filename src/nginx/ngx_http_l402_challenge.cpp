@@ -268,7 +268,19 @@ ngx_int_t refuse(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
 
     if (status != ngx_http_l402_payment_required) {
         return ngx_http_l402_send_answer(r, ctx, lcf,
-            {reason, status, nullptr, 0});
+            {reason, status, nullptr,
+             status == NGX_HTTP_SERVICE_UNAVAILABLE ? retry_soon : 0});
+    }
+
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_l402_module));
+
+    // Nobody shall pay for what cannot be counted.
+    if (!ngx_http_l402_has_room(r, mcf, lcf)) {
+        ctx->result = Result::unavailable;
+        return ngx_http_l402_send_answer(r, ctx, lcf,
+            {Result::unavailable, NGX_HTTP_SERVICE_UNAVAILABLE, nullptr,
+             retry_later});
     }
 
     // No invoice for a token that its buyer could not send.

@@ -265,7 +265,7 @@ void ngx_http_l402_set_place(ngx_conf_t *cf, ngx_http_l402_place_t *place)
 ngx_command_t  ngx_http_l402_commands[] = {
 
     { ngx_string("l402_zone"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
       ngx_http_l402_set_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -351,6 +351,34 @@ ngx_command_t  ngx_http_l402_commands[] = {
     { ngx_string("l402_settled"),
       everywhere|NGX_CONF_TAKE1,
       ngx_http_l402_set_settled,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_uses"),
+      everywhere|NGX_CONF_TAKE1,
+      ngx_http_l402_set_uses,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_metered"),
+      everywhere|NGX_CONF_TAKE12,
+      ngx_http_l402_set_metered,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_refund"),
+      everywhere|NGX_CONF_1MORE,
+      ngx_http_l402_set_refund,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_revocation"),
+      everywhere|NGX_CONF_TAKE12,
+      ngx_http_l402_set_revocation,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       nullptr },

@@ -73,7 +73,9 @@ void find_upgrade(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
 {
     bool is_free = lcf->price.is_static && lcf->price.amount == 0;
 
-    if (ctx->verdict.result != Result::insufficient || is_free) {
+    if (ctx->verdict.result != Result::insufficient || is_free
+        || ngx_http_l402_is_used_up(mcf, lcf, ctx->verdict))
+    {
         return;
     }
 
@@ -96,7 +98,10 @@ void find_upgrade(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
 inline bool carries_over(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx,
     const ngx_http_l402_loc_conf_t *lcf)
 {
-    if (!ctx->verified) {
+    if (!ctx->verified
+        || (lcf->count.uses && ctx->verdict.minted_uses == 0)
+        || (lcf->count.cost && ctx->verdict.minted_balance_msat == 0))
+    {
         return false;
     }
 
@@ -160,6 +165,15 @@ inline bool judge(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     verify(r, mcf, lcf, facts, ctx);
     ctx->result = ctx->verdict.result;
 
+    // A customer who is not let in shall not pay for a higher tier either.
+    if (ctx->result == Result::ok || ctx->result == Result::insufficient) {
+        Result revoked = ngx_http_l402_check_revoked(mcf, lcf, ctx->verdict);
+
+        if (revoked != Result::ok) {
+            ctx->result = ctx->verdict.result = revoked;
+        }
+    }
+
     if (ctx->result == Result::ok) {
         ctx->verified = 1;
         ctx->verified_service = lcf->service;
@@ -222,8 +236,8 @@ bool same(const ngx_str_t &a, const ngx_str_t &b)
 }
 
 [[gnu::noinline]]
-bool holds(ngx_http_request_t *r, const ngx_http_l402_loc_conf_t *lcf,
-    const Ahead &ahead)
+bool holds(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
+    const ngx_http_l402_loc_conf_t *lcf, const Ahead &ahead)
 {
     const l402::Verdict &verdict = ahead.ctx.verdict;
     Grounds now;
@@ -235,6 +249,12 @@ bool holds(ngx_http_request_t *r, const ngx_http_l402_loc_conf_t *lcf,
     // limit_req may have delayed it.
     if (verdict.result != Result::expired && verdict.expires
         && verdict.expires <= ngx_time())
+    {
+        return false;
+    }
+
+    if (verdict.result == Result::ok
+        && ngx_http_l402_check_revoked(mcf, lcf, verdict) != Result::ok)
     {
         return false;
     }
@@ -261,7 +281,7 @@ Ahead *decide_ahead(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     ngx_http_l402_ctx_t *ctx = ngx_http_l402_get_ctx(r);
     Ahead *ahead = find_ahead(r);
 
-    if (ctx == nullptr || (ahead && holds(r, lcf, *ahead))) {
+    if (ctx == nullptr || (ahead && holds(r, mcf, lcf, *ahead))) {
         return ctx ? ahead : nullptr;
     }
 
@@ -310,14 +330,16 @@ bool ngx_http_l402_has_preflight_fields(ngx_http_request_t *r)
         return;
     }
 
-    if (ahead && holds(r, lcf, *ahead)) {
+    if (ahead && holds(r, mcf, lcf, *ahead)) {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
             "l402 decision was taken ahead");
         // What was asked meanwhile stays: the phases run again for its answer.
         ngx_http_l402_settling_t *settling = ctx->settling;
+        ngx_http_l402_counted_t *counted = ctx->counted;
 
         *ctx = ahead->ctx;
         ctx->settling = settling;
+        ctx->counted = counted;
 
     } else {
         begin(lcf, ctx);
@@ -367,6 +389,13 @@ bool ngx_http_l402_lets_in(ngx_http_request_t *r)
 
     if (ahead == nullptr) {
         return false;
+    }
+
+    if (ahead->ctx.result == Result::ok && ahead->ctx.counted == nullptr
+        && ngx_http_l402_is_used_up(mcf, lcf, ahead->ctx.verdict))
+    {
+        ahead->ctx.result = Result::used_up;
+        ahead->ctx.verified = 0;
     }
 
     Result result = charge(r, lcf, &ahead->ctx, false);

@@ -172,6 +172,8 @@ bool ngx_http_l402_measures_t::value(size_t i, int64_t &out) noexcept
     facts.capability = ngx_http_l402_view(lcf->capability);
     facts.now = ngx_time();
     facts.refuse_unknown_caveats = lcf->refuse_unknown_caveats;
+    facts.needs_uses = lcf->count.uses != 0;
+    facts.needs_balance = lcf->count.cost != nullptr;
     facts.client_address = client_address(r);
     facts.host = ngx_http_l402_view(ctx->host);
     facts.path = ngx_http_l402_view(ctx->path);
@@ -188,6 +190,9 @@ void ngx_http_l402_fill_grants(const ngx_http_l402_loc_conf_t *lcf,
         terms.has_capabilities = true;
         terms.capabilities = ngx_http_l402_view(lcf->capabilities);
     }
+
+    terms.uses = lcf->count.uses;
+    terms.closes_grants = lcf->count.closes_grants;
 
     for (ngx_uint_t i = 0; lcf->constraints && i < lcf->constraints->nelts;
          i++)
@@ -213,6 +218,13 @@ void ngx_http_l402_fill_terms(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
 
     if (lcf->valid_for) {
         terms.valid_until = ngx_time() + lcf->valid_for;
+    }
+
+    // What is paid is credited. A price that is not worked out yet is not less
+    // than this.
+    if (lcf->count.cost) {
+        terms.balance_msat = ctx->has_price
+                                 ? ngx_max(ctx->price_msat, uint64_t(1)) : 1;
     }
 
     terms.client_address = client_address(r);

@@ -133,11 +133,20 @@ ngx_int_t complete(ngx_http_request_t *r, const ngx_http_l402_loc_conf_t *lcf)
     auto lcf = static_cast<ngx_http_l402_loc_conf_t *>(
         ngx_http_get_module_loc_conf(r, ngx_http_l402_module));
 
-    if (r != r->main || !lcf->enable) {
+    if (r != r->main) {
         return next_header_filter(r);
     }
 
     ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
+
+    // An error_page may have led out of the location that was paid for.
+    if (ctx && ctx->counted) {
+        ngx_http_l402_settle_count(r, ctx);
+    }
+
+    if (!lcf->enable) {
+        return next_header_filter(r);
+    }
 
     if (!may_leave(r, ctx, lcf)) {
         ctx = ctx ? ctx : ngx_http_l402_get_ctx(r);

@@ -133,6 +133,10 @@ void *ngx_http_l402_create_loc_conf(ngx_conf_t *cf)
     lcf->pass_credential = NGX_CONF_UNSET;
     lcf->cors = NGX_CONF_UNSET;
     lcf->settled = NGX_CONF_UNSET;
+    lcf->revocation = NGX_CONF_UNSET;
+    lcf->count.uses = NGX_CONF_UNSET_UINT;
+    lcf->count.metered = NGX_CONF_UNSET;
+    lcf->count.refund = static_cast<ngx_array_t *>(NGX_CONF_UNSET_PTR);
     lcf->refuse_unknown_caveats = NGX_CONF_UNSET;
     return lcf;
 }
@@ -184,6 +188,10 @@ char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_http_l402_merge_caveats(prev, conf);
+
+    if (ngx_http_l402_merge_count(cf, prev, conf) != NGX_CONF_OK) {
+        return failed;
+    }
 
     if (conf->invoice_from.len
         && find_named(mcf, conf->invoice_from) == nullptr)

@@ -66,9 +66,14 @@ ngx_int_t postconfiguration(ngx_conf_t *cf)
     ngx_http_l402_warn(cf, mcf);
 
     return ngx_http_l402_guard<ngx_int_t>(cf->log, NGX_ERROR, [&] {
-        ngx_int_t rc = ngx_http_l402_list_stocks(cf, mcf);
+        if (ngx_http_l402_list_stocks(cf, mcf) != NGX_OK
+            || ngx_http_l402_prepare_zone(cf, mcf) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
 
-        return rc == NGX_OK ? ngx_http_l402_prepare_zone(cf, mcf) : rc;
+        return ngx_http_l402_check_count(cf, mcf) == NGX_CONF_OK ? NGX_OK
+                                                                 : NGX_ERROR;
     });
 }
 
@@ -133,6 +138,8 @@ ngx_int_t start_worker(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
     }
 
     ngx_http_l402_start_settled(mcf);
+    mcf->ledger = ngx_http_l402_ledger(mcf);
+    ngx_http_l402_start_count(cycle, mcf);
 
     auto stocks = static_cast<ngx_http_l402_stock_t **>(mcf->stocks.elts);
 
@@ -186,6 +193,8 @@ void exit_process(ngx_cycle_t *cycle)
     if (mcf == nullptr) {
         return;
     }
+
+    ngx_http_l402_stop_count(mcf);
 
     auto stocks = static_cast<ngx_http_l402_stock_t **>(mcf->stocks.elts);
 

@@ -140,6 +140,26 @@ ngx_int_t price(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t)
                : none(v);
 }
 
+ngx_int_t uses_left(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t)
+{
+    auto ctx = decided(r);
+    bool known = ctx && ctx->has_left && ctx->left.uses != l402::no_limit;
+
+    return known ? set_number(r, v, static_cast<int64_t>(ctx->left.uses))
+                 : none(v);
+}
+
+ngx_int_t balance(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t)
+{
+    auto ctx = decided(r);
+    bool known = ctx && ctx->has_left && ctx->left.msat != l402::no_limit;
+
+    return known ? set_number(r, v, static_cast<int64_t>(ctx->left.msat))
+                 : none(v);
+}
+
 char fold(char c)
 {
     return c == '-' ? '_' : static_cast<char>(ngx_tolower(c));
@@ -258,6 +278,8 @@ Variable variables[] = {
     { ngx_string("l402_price_msat"), price },
     { ngx_string("l402_expires"), expires },
     { ngx_string("l402_unpaid_client"), unpaid_client },
+    { ngx_string("l402_uses_left"), uses_left },
+    { ngx_string("l402_balance_msat"), balance },
 };
 
 ngx_str_t caveat_prefix = ngx_string("l402_caveat_");

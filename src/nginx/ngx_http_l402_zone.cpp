@@ -5,6 +5,8 @@
 
 #include "ngx_http_l402_zone.h"
 
+#include "l402/ledger_file.h"
+
 #include <algorithm>
 
 using Key = ngx_http_l402_zone_key_t;
@@ -27,6 +29,10 @@ struct Directory {
 struct Root {
     l402::RecentHashes  *recent;
     Directory           *directory;
+    // In the zone, or a mapping of the file that workers have from the master.
+    void                *ledger;   // null: none
+    size_t               ledger_bytes;
+    ngx_str_t            file;     // empty: in the zone
 };
 
 // What a configuration wants to find in its zone.
@@ -106,8 +112,96 @@ size_t needed_size(const std::vector<Wanted> &list)
     return std::max<size_t>(pages(bytes), 8) * ngx_pagesize;
 }
 
+// Three quarters of what invoices and breakers leave: the rest is for those of
+// later configurations. 0: too little.
+size_t ledger_size(size_t zone, size_t needed)
+{
+    size_t bytes = (zone - needed) / 4 * 3 / ngx_pagesize * ngx_pagesize;
+
+    return bytes < l402::Ledger::min_bytes ? 0 : bytes;
+}
+
+// Stays mapped for as long as there is a process that may use it: for ever.
+bool open_file(ngx_shm_zone_t *zone, const ngx_http_l402_main_conf_t *mcf,
+    Root *root)
+{
+    std::string path(ngx_http_l402_view(mcf->zone_file)), error;
+    std::vector<std::string> notes;
+    auto damaged = mcf->salvage ? l402::LedgerFile::Damaged::salvage
+                                : l402::LedgerFile::Damaged::refuse;
+    bool good;
+
+    if (ngx_test_config) {
+        good = l402::LedgerFile::check(path, mcf->ledger_bytes, damaged,
+            notes, error);
+
+    } else {
+        auto file = l402::LedgerFile::open(path, mcf->ledger_bytes, damaged,
+            ngx_time(), notes, error);
+
+        good = file != nullptr;
+
+        if (file) {
+            root->ledger = file->block();
+            root->ledger_bytes = file->bytes();
+            (void) file.release();
+        }
+    }
+
+    for (const std::string &note : notes) {
+        ngx_log_error(NGX_LOG_WARN, zone->shm.log, 0, "l402: %s",
+            note.c_str());
+    }
+
+    if (!good) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+            "l402_zone \"%V\": %s", &zone->shm.name, error.c_str());
+    }
+
+    return good;
+}
+
+bool create_ledger(ngx_shm_zone_t *zone, const ngx_http_l402_main_conf_t *mcf,
+    Root *root)
+{
+    ngx_slab_pool_t *pool = pool_of(zone);
+
+    if (mcf->ledger_bytes == 0) {
+        return true;
+    }
+
+    if (mcf->zone_file.len) {
+        root->file.data = static_cast<u_char *>(
+            ngx_slab_alloc(pool, mcf->zone_file.len));
+
+        if (root->file.data == nullptr) {
+            return false;
+        }
+
+        root->file.len = mcf->zone_file.len;
+        ngx_memcpy(root->file.data, mcf->zone_file.data, mcf->zone_file.len);
+        return open_file(zone, mcf, root);
+    }
+
+    // Not zeroed: its pages are touched as it fills.
+    root->ledger = ngx_slab_alloc(pool, mcf->ledger_bytes);
+    root->ledger_bytes = mcf->ledger_bytes;
+
+    if (root->ledger == nullptr) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+            "l402: no room in the zone \"%V\" for %uz bytes of counts",
+            &zone->shm.name, mcf->ledger_bytes);
+        return false;
+    }
+
+    l402::Ledger::format(root->ledger, root->ledger_bytes);
+    return true;
+}
+
 ngx_int_t init_zone(ngx_shm_zone_t *zone, void *data)
 {
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(zone->data);
+
     // Kept over a reload: what is in it is never made anew.
     if (data) {
         zone->data = data;
@@ -128,14 +222,22 @@ ngx_int_t init_zone(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
+    bool made = ngx_http_l402_guard(zone->shm.log, false, [&] {
+        return create_ledger(zone, mcf, root);
+    });
+
+    if (!made) {
+        return NGX_ERROR;
+    }
+
     // Full is no error here: who asks for room says so.
     pool->log_nomem = 0;
     zone->data = root;
     return NGX_OK;
 }
 
-bool is_size_of_old(ngx_conf_t *cf, const ngx_str_t &name, size_t size,
-    size_t &old_size)
+// The zone of that name before this reload, or null.
+ngx_shm_zone_t *find_old(ngx_conf_t *cf, const ngx_str_t &name)
 {
     for (ngx_list_part_t *part = &cf->cycle->old_cycle->shared_memory.part;
          part; part = part->next)
@@ -147,13 +249,12 @@ bool is_size_of_old(ngx_conf_t *cf, const ngx_str_t &name, size_t size,
                 && ngx_http_l402_view(zones[i].shm.name)
                        == ngx_http_l402_view(name))
             {
-                old_size = zones[i].shm.size;
-                return old_size == size;
+                return &zones[i];
             }
         }
     }
 
-    return true;
+    return nullptr;
 }
 
 // The block of the old directory that is what is wanted, taken out of it.
@@ -287,6 +388,65 @@ void fill(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
     }
 }
 
+bool starts_with(std::string_view text, std::string_view name)
+{
+    return text.substr(0, name.size()) == name;
+}
+
+char *set_zone_parameter(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf,
+    ngx_str_t value)
+{
+    constexpr std::string_view file = "file=", damaged = "damaged=";
+    std::string_view text = ngx_http_l402_view(value);
+
+    if (starts_with(text, file) && text.size() > file.size()) {
+        mcf->zone_file = {value.len - file.size(), value.data + file.size()};
+
+        return ngx_conf_full_name(cf->cycle, &mcf->zone_file, 0) == NGX_OK
+                   ? NGX_CONF_OK : static_cast<char *>(NGX_CONF_ERROR);
+    }
+
+    if (text == "damaged=refuse" || text == "damaged=salvage") {
+        mcf->salvage = text == "damaged=salvage";
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+        "invalid parameter \"%V\" in \"l402_zone\", it must be \"file=path\"%s",
+        &value, starts_with(text, damaged)
+                    ? ", \"damaged=refuse\" or \"damaged=salvage\"" 
+                    : " or \"damaged=refuse|salvage\"");
+    return static_cast<char *>(NGX_CONF_ERROR);
+}
+
+// What a reload would have to move under the hands of workers.
+char *check_same(ngx_conf_t *cf, const ngx_http_l402_main_conf_t *mcf,
+    const ngx_str_t &name, size_t size)
+{
+    ngx_shm_zone_t *old = find_old(cf, name);
+    auto root = old ? static_cast<Root *>(old->data) : nullptr;
+
+    if (old && old->shm.size != size) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "the size of \"l402_zone\" \"%V\" cannot change from %uz to %uz "
+            "bytes by a reload, which would lose what it holds: restart nginx",
+            &name, old->shm.size, size);
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+
+    if (root && ngx_http_l402_view(root->file)
+                    != ngx_http_l402_view(mcf->zone_file))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "the file of \"l402_zone\" \"%V\" cannot change from \"%V\" to "
+            "\"%V\" by a reload: restart nginx", &name, &root->file,
+            &mcf->zone_file);
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+
+    return NGX_CONF_OK;
+}
+
 }  // namespace
 
 char *ngx_http_l402_set_zone(ngx_conf_t *cf, ngx_command_t *, void *conf)
@@ -296,14 +456,6 @@ char *ngx_http_l402_set_zone(ngx_conf_t *cf, ngx_command_t *, void *conf)
     auto failed = static_cast<char *>(NGX_CONF_ERROR);
     std::string_view text = ngx_http_l402_view(value[1]);
     size_t colon = text.find(':');
-
-    if (cf->args->nelts > 2) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-            "invalid parameter \"%V\" in \"l402_zone\", this version takes "
-            "\"name:size\" alone", &value[2]);
-        return failed;
-    }
-
     ngx_str_t name = {0, nullptr}, size_text = {0, nullptr};
     ssize_t size = NGX_ERROR;
 
@@ -327,13 +479,13 @@ char *ngx_http_l402_set_zone(ngx_conf_t *cf, ngx_command_t *, void *conf)
         return failed;
     }
 
-    size_t old_size = 0;
+    for (ngx_uint_t i = 2; i < cf->args->nelts; i++) {
+        if (set_zone_parameter(cf, mcf, value[i]) != NGX_CONF_OK) {
+            return failed;
+        }
+    }
 
-    if (!is_size_of_old(cf, name, static_cast<size_t>(size), old_size)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-            "the size of \"l402_zone\" \"%V\" cannot change from %uz to %z "
-            "bytes by a reload, which would lose what it holds: restart nginx",
-            &name, old_size, size);
+    if (check_same(cf, mcf, name, static_cast<size_t>(size)) != NGX_CONF_OK) {
         return failed;
     }
 
@@ -345,6 +497,7 @@ char *ngx_http_l402_set_zone(ngx_conf_t *cf, ngx_command_t *, void *conf)
     }
 
     mcf->zone->init = init_zone;
+    mcf->zone->data = mcf;
     ngx_http_l402_set_place(cf, &mcf->zone_place);
     return NGX_CONF_OK;
 }
@@ -354,6 +507,18 @@ ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
 {
     std::vector<Wanted> list = list_wanted(mcf);
     size_t needed = needed_size(list);
+
+    if (mcf->zone && mcf->zone->shm.size > needed) {
+        mcf->ledger_bytes = ledger_size(mcf->zone->shm.size, needed);
+    }
+
+    if (mcf->zone_file.len && mcf->ledger_bytes == 0) {
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, mcf->zone_place,
+            "\"l402_zone\" \"%V\" is too small for a file of counts: it has "
+            "to be at least %uzk", &mcf->zone->shm.name,
+            ngx_http_l402_least_zone(mcf) / 1024);
+        return NGX_ERROR;
+    }
 
     if (list.empty()) {
         return NGX_OK;
@@ -379,6 +544,7 @@ ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
         }
 
         mcf->zone->init = init_zone;
+        mcf->zone->data = mcf;
         return NGX_OK;
     }
 
@@ -391,6 +557,21 @@ ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
     }
 
     return NGX_OK;
+}
+
+size_t ngx_http_l402_least_zone(const ngx_http_l402_main_conf_t *mcf)
+{
+    size_t bytes = needed_size(list_wanted(mcf))
+                   + l402::Ledger::min_bytes / 3 * 4 + 2 * ngx_pagesize;
+
+    return pages(bytes) * ngx_pagesize;
+}
+
+l402::Ledger ngx_http_l402_ledger(const ngx_http_l402_main_conf_t *mcf)
+{
+    auto root = mcf->zone ? static_cast<Root *>(mcf->zone->data) : nullptr;
+
+    return root && root->ledger ? l402::Ledger(root->ledger) : l402::Ledger();
 }
 
 void ngx_http_l402_fill_zone(ngx_cycle_t *cycle,

@@ -38,6 +38,11 @@ ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
 void ngx_http_l402_fill_zone(ngx_cycle_t *cycle,
     ngx_http_l402_main_conf_t *mcf);
 
+// The least size of an l402_zone that has room for a ledger.
+size_t ngx_http_l402_least_zone(const ngx_http_l402_main_conf_t *mcf);
+// This process's view; none where there is no l402_zone.
+l402::Ledger ngx_http_l402_ledger(const ngx_http_l402_main_conf_t *mcf);
+
 // Blocks may go at a reload: found anew each time, and used under the lock.
 // Everything is null where there was no room.
 class ngx_http_l402_zone_lock_t {

@@ -1,0 +1,450 @@
+// What a payment bought is counted: reserved in the access phase, and charged
+// or given back before the first byte of the answer leaves. The counts are in
+// the ledger, which all workers share.
+
+#include "ngx_http_l402_event.h"
+
+#include "l402/price.h"
+
+using l402::Amount;
+using l402::Ledger;
+using l402::Result;
+
+// What a request holds of its payment. Trivially copyable: in its pool.
+struct ngx_http_l402_counted_t {
+    ngx_http_request_t        *request;  // the main one
+    ngx_http_l402_main_conf_t *mcf;
+    ngx_http_l402_loc_conf_t  *lcf;      // by whose directives
+    l402::Reservation          reservation;
+    l402::Allowance            allowance;
+    Amount                     amount;   // that was reserved
+};
+
+namespace {
+
+using MainConf = ngx_http_l402_main_conf_t;
+using LocConf = ngx_http_l402_loc_conf_t;
+using Counted = ngx_http_l402_counted_t;
+
+constexpr ngx_msec_t housekeeping_interval = 1000;  // ms
+constexpr size_t     swept_at_once = 2000;          // entries
+// Of the entries, so many are kept for payments that are under way: 1 / 20.
+constexpr size_t     reserve_share = 20;
+
+l402::Allowance allowance_of(const LocConf *lcf,
+    const l402::Verdict &verdict)
+{
+    l402::Allowance allowance;
+
+    if (verdict.has_uses) {
+        allowance.limit.uses = verdict.uses;
+        allowance.minted.uses = verdict.minted_uses;
+    }
+
+    if (lcf->count.cost) {
+        allowance.limit.msat = verdict.has_balance ? verdict.balance_msat : 0;
+    }
+
+    allowance.minted.msat = verdict.minted_balance_msat;
+    allowance.expires = verdict.minted_expires;
+    return allowance;
+}
+
+// A client could fill the log: one line a second.
+bool may_log(time_t &logged)
+{
+    if (logged == ngx_time()) {
+        return false;
+    }
+
+    logged = ngx_time();
+    return true;
+}
+
+// False: it is no amount.
+bool evaluate_cost(ngx_http_request_t *r, LocConf *lcf, ngx_str_t &value,
+    uint64_t &out)
+{
+    return ngx_http_complex_value(r, lcf->count.cost, &value) == NGX_OK
+           && l402::parse_amount(ngx_http_l402_view(value), out);
+}
+
+// What a request takes. False: its cost cannot be worked out.
+bool amount_of(ngx_http_request_t *r, LocConf *lcf,
+    const l402::Verdict &verdict, Amount &out)
+{
+    ngx_str_t value;
+
+    out = {verdict.has_uses ? 1u : 0u, 0};
+
+    if (lcf->count.cost == nullptr) {
+        return true;
+    }
+
+    if (lcf->count.has_hold) {
+        out.msat = lcf->count.hold;
+        return true;
+    }
+
+    if (lcf->count.cost_is_static) {
+        out.msat = lcf->count.static_cost;
+        return true;
+    }
+
+    if (evaluate_cost(r, lcf, value, out.msat)) {
+        return true;
+    }
+
+    if (may_log(lcf->count.bad_cost_logged)) {
+        value.len = ngx_min(value.len, 64);
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+            "l402: the value \"%V\" of \"l402_metered\" is no amount, it must "
+            "be such as %s; a cost that comes with the answer needs \"hold=\"",
+            &value, l402::amount_hint);
+    }
+
+    return false;
+}
+
+void note_left(ngx_http_l402_ctx_t *ctx, const Amount &left)
+{
+    ctx->left = left;
+    ctx->has_left = 1;
+}
+
+// Has somebody behind us begun to work on it? Where that cannot be seen, yes:
+// a client could else have everything done and leave.
+bool was_asked(ngx_http_request_t *r)
+{
+    auto cmcf = static_cast<ngx_http_core_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_core_module));
+
+    if (r->upstream == nullptr) {
+        return cmcf->phase_engine.handlers[r->phase_handler].checker
+                   == ngx_http_core_content_phase;
+    }
+
+    if (r->upstream->request_sent) {
+        return true;
+    }
+
+    auto states = r->upstream_states;
+    auto state = states
+                     ? static_cast<ngx_http_upstream_state_t *>(states->elts)
+                     : nullptr;
+
+    for (ngx_uint_t i = 0; states && i < states->nelts; i++) {
+        if (state[i].bytes_sent > 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+bool is_refunded(const LocConf *lcf, ngx_uint_t status)
+{
+    auto refund = lcf->count.refund;
+    auto statuses = refund ? static_cast<ngx_uint_t *>(refund->elts) : nullptr;
+
+    for (ngx_uint_t i = 0; refund && i < refund->nelts; i++) {
+        if (statuses[i] == status) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+// An error_page may have put another status, or another page, in the place of
+// what the upstream said; an old answer out of a cache is an answer.
+bool upstream_failed(ngx_http_request_t *r, const LocConf *lcf)
+{
+    constexpr auto never = static_cast<ngx_msec_t>(-1);
+    auto states = r->upstream_states;
+
+#if (NGX_HTTP_CACHE)
+    if (r->cached) {
+        return false;
+    }
+#endif
+
+    if (states == nullptr || states->nelts == 0) {
+        return false;
+    }
+
+    auto last = &static_cast<ngx_http_upstream_state_t *>(
+        states->elts)[states->nelts - 1];
+
+    return last->header_time == never || is_refunded(lcf, last->status);
+}
+
+// What the answer says that it cost; what was held where it says nothing.
+uint64_t cost_of_answer(ngx_http_request_t *r, const Counted *counted)
+{
+    LocConf *lcf = counted->lcf;
+    ngx_str_t value = ngx_null_string;
+    uint64_t cost;
+
+    if (!lcf->count.cost || !lcf->count.has_hold) {
+        return counted->amount.msat;
+    }
+
+    if (evaluate_cost(r, lcf, value, cost)) {
+        return cost;
+    }
+
+    if (may_log(lcf->count.bad_cost_logged)) {
+        value.len = ngx_min(value.len, 64);
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+            "l402: the cost \"%V\" of the answer is no amount such as %s, "
+            "its hold of %uLmsat is charged", &value, l402::amount_hint,
+            counted->amount.msat);
+    }
+
+    return counted->amount.msat;
+}
+
+void give_back(Counted *counted, ngx_http_l402_ctx_t *ctx)
+{
+    l402::Ledger &ledger = counted->mcf->ledger;
+    Amount left;
+
+    ledger.give_back(counted->reservation);
+    (void) ledger.look(ctx->verified_payment_hash, counted->allowance, {},
+        &left);
+    note_left(ctx, left);
+}
+
+void settle(Counted *counted, ngx_http_l402_ctx_t *ctx, uint64_t msat)
+{
+    ngx_http_request_t *r = counted->request;
+    Amount left;
+
+    bool whole = counted->mcf->ledger.settle(counted->reservation,
+        {counted->amount.uses, msat}, counted->allowance, &left);
+
+    note_left(ctx, left);
+
+    if (!whole && may_log(counted->lcf->count.bad_cost_logged)) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+            "l402: an answer cost %uLmsat, more than its hold of %uLmsat and "
+            "what was left of its payment: that is charged", msat,
+            counted->amount.msat);
+    }
+}
+
+// The request ends. Nothing was answered where something is still held.
+void finish(void *data)
+{
+    auto counted = static_cast<Counted *>(data);
+    ngx_http_request_t *r = counted->request;
+    ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
+
+    if (!counted->reservation || ctx == nullptr) {
+        return;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+        "l402: a request ends without an answer, asked: %d", was_asked(r));
+
+    if (was_asked(r)) {
+        settle(counted, ctx, counted->amount.msat);
+
+    } else {
+        give_back(counted, ctx);
+    }
+}
+
+// Null: out of memory.
+Counted *create(ngx_http_request_t *r, MainConf *mcf)
+{
+    ngx_http_cleanup_t *cln = ngx_http_cleanup_add(r, sizeof(Counted));
+
+    if (cln == nullptr) {
+        return nullptr;
+    }
+
+    auto counted = new (cln->data) Counted();
+
+    counted->request = r->main;
+    counted->mcf = mcf;
+    cln->handler = finish;
+    return counted;
+}
+
+Result reserve(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx, LocConf *lcf,
+    Counted *counted)
+{
+    MainConf *mcf = counted->mcf;
+    Amount left;
+
+    counted->lcf = lcf;
+    counted->allowance = allowance_of(lcf, ctx->verdict);
+
+    switch (mcf->ledger.reserve(ctx->verified_payment_hash,
+        counted->allowance, counted->amount, counted->reservation, &left))
+    {
+    case Ledger::Reserve::held:
+        note_left(ctx, left);
+        return Result::ok;
+
+    case Ledger::Reserve::used_up:
+        note_left(ctx, left);
+        return Result::used_up;
+
+    case Ledger::Reserve::full:
+        break;
+    }
+
+    if (may_log(lcf->count.full_logged)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+            "l402: no room in the zone \"%V\" to count a request that was "
+            "paid for", &mcf->zone->shm.name);
+    }
+
+    return Result::unavailable;
+}
+
+void keep_house(ngx_event_t *ev)
+{
+    auto mcf = static_cast<MainConf *>(
+        static_cast<ngx_http_l402_event_owner_t *>(ev->data)->self);
+
+    (void) mcf->ledger.give_back_of_dead();
+    (void) mcf->ledger.sweep(ngx_time(), swept_at_once);
+    ngx_add_timer(ev, housekeeping_interval);
+}
+
+}  // namespace
+
+ngx_int_t ngx_http_l402_count(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    ngx_http_l402_loc_conf_t *lcf)
+{
+    auto mcf = static_cast<MainConf *>(
+        ngx_http_get_module_main_conf(r, ngx_http_l402_module));
+    Amount amount;
+
+    // A token of another gate's making, where nothing is counted.
+    if (!mcf->ledger) {
+        ctx->result = Result::caveat_refused;
+        return NGX_OK;
+    }
+
+    // Whatever was held before a redirect, or by a location that it led through.
+    Counted *counted = ctx->counted;
+
+    if (!amount_of(r, lcf, ctx->verdict, amount)) {
+        ctx->result = Result::bad_price;
+        return NGX_OK;
+    }
+
+    if (counted && counted->reservation) {
+        if (counted->amount.uses >= amount.uses
+            && (lcf->count.cost == nullptr || counted->lcf->count.cost))
+        {
+            return NGX_OK;
+        }
+
+        mcf->ledger.give_back(counted->reservation);
+    }
+
+    if (counted == nullptr) {
+        counted = create(r, mcf);
+
+        if (counted == nullptr) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->counted = counted;
+    }
+
+    counted->amount = amount;
+    ctx->result = reserve(r, ctx, lcf, counted);
+    return NGX_OK;
+}
+
+bool ngx_http_l402_is_used_up(ngx_http_l402_main_conf_t *mcf,
+    const ngx_http_l402_loc_conf_t *lcf, const l402::Verdict &verdict)
+{
+    if (!mcf->ledger || !ngx_http_l402_counts(lcf, verdict)) {
+        return false;
+    }
+
+    // What a request costs may be known later; that something is left, now.
+    Amount least = {verdict.has_uses ? 1u : 0u, lcf->count.cost ? 1u : 0u};
+
+    if (lcf->count.cost && (lcf->count.has_hold || lcf->count.cost_is_static)) {
+        least.msat = lcf->count.has_hold ? lcf->count.hold
+                                         : lcf->count.static_cost;
+    }
+
+    return mcf->ledger.look(verdict.payment_hash, allowance_of(lcf, verdict),
+               least, nullptr) == Ledger::Reserve::used_up;
+}
+
+void ngx_http_l402_settle_count(ngx_http_request_t *r,
+    ngx_http_l402_ctx_t *ctx)
+{
+    Counted *counted = ctx->counted;
+
+    if (!counted->reservation) {
+        return;
+    }
+
+    // An answer of ours refuses: nothing was had.
+    if (ctx->answering || is_refunded(counted->lcf, r->headers_out.status)
+        || upstream_failed(r, counted->lcf))
+    {
+        give_back(counted, ctx);
+        return;
+    }
+
+    settle(counted, ctx, cost_of_answer(r, counted));
+}
+
+bool ngx_http_l402_has_room(ngx_http_request_t *r,
+    ngx_http_l402_main_conf_t *mcf, ngx_http_l402_loc_conf_t *lcf)
+{
+    if (!mcf->ledger || (!lcf->count.uses && !lcf->count.cost)) {
+        return true;
+    }
+
+    size_t most = mcf->ledger.max_payments();
+
+    if (mcf->ledger.free_payments() >= most / reserve_share) {
+        return true;
+    }
+
+    if (may_log(lcf->count.full_logged)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+            "l402: the zone \"%V\" is nearly full: nothing that is counted is "
+            "sold until payments expire, or it is made larger and nginx "
+            "restarted", &mcf->zone->shm.name);
+    }
+
+    return false;
+}
+
+void ngx_http_l402_start_count(ngx_cycle_t *cycle,
+    ngx_http_l402_main_conf_t *mcf)
+{
+    static ngx_http_l402_event_owner_t owner;
+    static ngx_event_t event;
+
+    if (!mcf->ledger) {
+        return;
+    }
+
+    ngx_http_l402_init_event(event, owner, mcf, keep_house, cycle->log);
+    event.cancelable = 1;
+    (void) mcf->ledger.give_back_of_dead();
+    ngx_add_timer(&event, housekeeping_interval);
+}
+
+void ngx_http_l402_stop_count(ngx_http_l402_main_conf_t *mcf)
+{
+    if (mcf->ledger) {
+        mcf->ledger.detach();
+    }
+}
