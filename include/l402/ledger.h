@@ -60,8 +60,9 @@ struct Reservation {
 
 class Ledger {
 public:
-    // Of a block that holds so many.
-    static size_t bytes_for(size_t payments, size_t revocations) noexcept;
+    // Of a block that holds so many of either: there is one table for payments
+    // and one for revocations, so that neither crowds out the other.
+    static size_t bytes_for(size_t entries) noexcept;
     static constexpr size_t min_bytes = 64 * 1024;
 
     // An empty ledger in a block aligned to a page, of min_bytes or more.
@@ -71,11 +72,11 @@ public:
     // What is there is the ledger of `bytes` that other processes may use.
     static bool is_formatted(const void *block, size_t bytes) noexcept;
 
-    // This process's view of it. Cheap; may be made before fork() in a process
-    // that reserves nothing itself.
+    // This process's view of it, whose copies are the same view. A process that
+    // has reserved something leaves none of it to one that it forks.
     Ledger() = default;
-    explicit Ledger(void *block) noexcept;
-    explicit operator bool() const noexcept { return block_ != nullptr; }
+    Ledger(void *block, size_t bytes);
+    explicit operator bool() const noexcept { return view_ != nullptr; }
 
     // --- revocations ------------------------------------------------------
 
@@ -83,7 +84,7 @@ public:
 
     // `stood`: it was there, and now has this `until`. In force in every
     // process when it returns. `generation` is of the list it comes from (see
-    // begin_list).
+    // begin_list); 0: of the latest.
     Change revoke(const Revocation &revocation, uint32_t generation = 0)
         noexcept;
     // False: it was not there.
@@ -93,17 +94,20 @@ public:
         const uint8_t payment_hash[32]) const noexcept;
     bool has_revocation(Subject subject, const uint8_t id[32]) const noexcept;
 
-    // In a stable order that changes do not disturb (by subject, then by id),
-    // those after `after` (null: from the start), `limit` at most.
-    std::vector<Revocation> revocations(const Revocation *after,
-        size_t limit) const;
+    // Those at `position` (0: from the start) and behind it, `limit` at most.
+    // `position` is left where the next page starts, at 0 after the last one.
+    // What is added meanwhile may be missing, nothing comes twice.
+    std::vector<Revocation> revocations(uint64_t &position, size_t limit)
+        const;
 
     // A whole list is being loaded: what is told from here on with the
-    // generation that it returns is of that list or newer. end_list drops the
-    // revocations of older generations. Of several lists that are loaded at a
-    // time the last one counts.
+    // generation that it returns is of that list or newer. end_list has the
+    // revocations of older generations dropped, by sweep(). Of several lists
+    // that are loaded at a time the last one counts.
     uint32_t begin_list() noexcept;
     void end_list(uint32_t generation, int64_t now) noexcept;
+    // A list was ended, and what was not on it has not all been dropped yet.
+    bool is_dropping() const noexcept;
     // When the list was last known to be whole; 0: never yet.
     int64_t list_known_at() const noexcept;
     void set_list_known_at(int64_t now) noexcept;
@@ -151,8 +155,12 @@ public:
     size_t revocation_count() const noexcept;
 
     // Before this process ends in good order: what it had reserved is given
-    // back, and its slots are free.
+    // back, and its slots are free. No view any more.
     void detach() noexcept;
+
+    // For tests: is everything as it should be, while nobody else uses it?
+    // Null, or what is wrong.
+    const char *self_check() const;
 
     // Of the process that has the block for itself (nobody else maps it): what
     // is wrong with the entries, and a table made anew out of the good ones.
@@ -164,12 +172,15 @@ public:
     };
     static Found inspect(const void *block, size_t bytes) noexcept;
     static Found rebuild(void *block, size_t bytes) noexcept;
-    // Into an empty ledger of another size. False: it does not fit.
-    static bool move(const void *from, size_t from_bytes, Ledger &to,
-        Found &found) noexcept;
+    // The good ones of one block into an empty one of another size. False: they
+    // do not fit.
+    static bool move(const void *from, size_t from_bytes, void *to,
+        size_t to_bytes, Found &found) noexcept;
 
 private:
-    void *block_ = nullptr;
+    struct View;
+
+    View *view_ = nullptr;
 };
 
 }  // namespace l402

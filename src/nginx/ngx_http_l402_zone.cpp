@@ -571,7 +571,9 @@ l402::Ledger ngx_http_l402_ledger(const ngx_http_l402_main_conf_t *mcf)
 {
     auto root = mcf->zone ? static_cast<Root *>(mcf->zone->data) : nullptr;
 
-    return root && root->ledger ? l402::Ledger(root->ledger) : l402::Ledger();
+    return root && root->ledger
+               ? l402::Ledger(root->ledger, root->ledger_bytes)
+               : l402::Ledger();
 }
 
 void ngx_http_l402_fill_zone(ngx_cycle_t *cycle,
