@@ -48,8 +48,11 @@ struct Challenge {
 };
 
 // The minted caveats in their fixed order: services, <service>_valid_until,
-// <service>_capabilities, constraints, client_address, request_host,
-// request_path, request_method.
+// <service>_uses, <service>_balance, services once more where they have to be
+// closed, <service>_capabilities, constraints, client_address, request_host,
+// request_path, request_method. A caveat's number has 18 digits at most: of a
+// balance beyond that, which takes half of all bitcoin, the rest is not
+// credited.
 std::vector<std::string> minted_caveats(const Terms &terms);
 
 // A longer token would not fit into the header line that nginx reads by
@@ -71,6 +74,9 @@ struct Upgrade {
     std::vector<std::string> carried;      // caveats that stay in force
 };
 
+// What the old payment bought a number of stays its own: the new one buys what
+// `terms` say, which a count that the holder appended may make less.
+//
 // False: the verdict is no lower tier of a token that is otherwise good, or
 // what its holder appended forbids that any upgrade of it opens this request.
 // `terms` are those of a token bought afresh; `out.expires` still has to be
@@ -81,10 +87,11 @@ bool find_upgrade(const Keyring &keys, const Facts &facts,
     const Verdict &verdict, const Terms &terms,
     const std::vector<std::string> &minted_below, Upgrade &out);
 
-// The conditions of minted_caveats().
+// The conditions of minted_caveats(), each once.
 std::vector<std::string> minted_conditions(const Terms &terms);
 
-// As mint(), with all of upgrade.carried after the minted caveats.
+// As mint(), with upgrade.carried after the minted caveats, but for counts that
+// are no less than the minted ones.
 std::string mint_upgrade(const Keyring &keys, const Upgrade &upgrade,
     const Hash &payment_hash, const Terms &terms);
 

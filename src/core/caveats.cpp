@@ -88,6 +88,14 @@ bool ServiceList::read(std::string_view list, std::string_view service) noexcept
     });
 }
 
+std::string closing_services(std::string_view minted)
+{
+    std::string closing(minted);
+
+    closing.insert(closing.find(':') + 1, 1, '0');
+    return closing;
+}
+
 namespace {
 
 bool services_narrow(std::string_view before, std::string_view after) noexcept

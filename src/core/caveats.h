@@ -11,6 +11,7 @@ inline constexpr size_t max_list_items = 64;
 // what two full lists take.
 inline constexpr size_t max_comparisons = 2 * max_list_items * max_list_items;
 inline constexpr size_t max_name = 64;
+inline constexpr int64_t max_number = 999999999999999999;  // 18 digits
 
 // condition=value, split at the first '='; false where there is none.
 inline bool split_caveat(std::string_view caveat, std::string_view &condition,
@@ -135,6 +136,11 @@ struct ServiceList {
     bool read(std::string_view list, std::string_view service) noexcept;
 };
 
+// Of "name:tier" as it is minted the same once more, with a zero in front of
+// its tier: what stands behind it was not minted, and no holder who repeats his
+// services to give them away as they are writes it so.
+std::string closing_services(std::string_view minted);
+
 // What a condition's values look like.
 enum class Values : uint8_t {
     services,
@@ -179,6 +185,27 @@ inline std::string_view own_condition(std::string_view condition,
 
     return {};
 }
+
+// What was minted stands first: services, and right behind it what the payment
+// bought, in this order. Whatever else stands there ends it, a repeated
+// services too. All of these may be appended, but not to that place.
+class Minted {
+public:
+    enum Place : uint8_t { services, expiry, uses, balance, other };
+
+    // Asked of every caveat in turn.
+    bool stands_at(Place place) noexcept
+    {
+        bool minted = place >= next_ && place < other
+                      && (next_ != services || place == services);
+
+        next_ = minted ? uint8_t(place + 1) : uint8_t(other);
+        return minted;
+    }
+
+private:
+    uint8_t next_ = services;
+};
 
 // A condition whose meaning is fixed: l402_constraint may not name it.
 bool is_reserved_condition(std::string_view condition,

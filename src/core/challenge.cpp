@@ -1,10 +1,12 @@
 #include "l402/challenge.h"
 
+#include "caveats.h"
 #include "chain.h"
 #include "network.h"
 #include "plain.h"
 #include "request_value.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace l402 {
@@ -22,6 +24,20 @@ const std::string &plain(const std::string &value)
     return value;
 }
 
+// Could a holder append what would look minted? Not behind a balance, which
+// is the last of what is bought, and not behind anything else that was minted.
+bool is_open(const Terms &terms)
+{
+    return terms.balance_msat == 0 && !terms.has_capabilities
+           && terms.constraints.empty() && !terms.bind_address
+           && !terms.bind_host && !terms.bind_path && !terms.bind_method;
+}
+
+std::string count_text(uint64_t count)
+{
+    return std::to_string(std::min(count, uint64_t(max_number)));
+}
+
 }  // namespace
 
 std::vector<std::string> minted_caveats(const Terms &terms)
@@ -37,10 +53,25 @@ std::vector<std::string> minted_caveats(const Terms &terms)
         caveats.push_back(std::move(caveat));
     };
 
-    add("services", service + ":" + std::to_string(unsigned(terms.tier)));
+    std::string services = service + ":"
+                           + std::to_string(unsigned(terms.tier));
+
+    add("services", services);
 
     if (terms.valid_until != 0) {
         add(service + "_valid_until", std::to_string(terms.valid_until));
+    }
+
+    if (terms.uses != 0) {
+        add(service + "_uses", count_text(terms.uses));
+    }
+
+    if (terms.balance_msat != 0) {
+        add(service + "_balance", count_text(terms.balance_msat));
+    }
+
+    if (terms.closes_grants && is_open(terms)) {
+        add("services", closing_services(services));
     }
 
     if (terms.has_capabilities) {

@@ -87,23 +87,28 @@ struct Shrinking {
     }
 }
 
-// What was minted stands first and in its order: services, an expiry,
-// capabilities, then whatever else. An expiry in any other place may have been
-// appended.
-class Minted {
-public:
-    enum Place : uint8_t { services, expiry, capabilities, other };
+// What a payment bought a number of, and counts down elsewhere.
+struct Counted {
+    Falling  lowest{};
+    uint64_t minted = 0;
 
-    bool stands_at(Place place) noexcept
+    bool narrow(std::string_view text, bool is_minted) noexcept
     {
-        bool minted = place >= next_;
+        if (!lowest.narrow(text)) {
+            return false;
+        }
 
-        next_ = minted && place < other ? uint8_t(place + 1) : uint8_t(other);
-        return minted && place < other;
+        if (is_minted) {
+            minted = static_cast<uint64_t>(lowest.value);
+        }
+
+        return true;
     }
 
-private:
-    uint8_t next_ = services;
+    uint64_t left() const noexcept
+    {
+        return static_cast<uint64_t>(lowest.value);
+    }
 };
 
 class Checker {
@@ -132,6 +137,7 @@ private:
     bool check_limit(std::string_view condition, std::string_view value,
         bool &known) noexcept;
     bool item_matches(Values kind, std::string_view item) const noexcept;
+    bool grants_what_is_needed() const noexcept;
     bool measures_up() noexcept;
 
     const Facts   &facts_;
@@ -146,6 +152,8 @@ private:
     Shrinking        capabilities_{};
     Falling          service_valid_until_{};
     Falling          valid_until_{};
+    Counted          uses_{};
+    Counted          balance_{};
     Shrinking        tying_[tying_condition_count]{};
     Falling          limits_[max_measures];  // set as far as there are any
 };
@@ -188,14 +196,16 @@ private:
     }
 
     if (rest == "capabilities") {
-        (void) minted_.stands_at(Minted::capabilities);
+        (void) minted_.stands_at(Minted::other);
         return capabilities_.narrow(Values::names, value, budget_);
     }
 
-    // Counts that nothing here keeps yet: such a token cannot be honoured
-    // without letting it be used for ever.
-    if (rest == "uses" || rest == "balance") {
-        return false;
+    if (rest == "uses") {
+        return uses_.narrow(value, minted_.stands_at(Minted::uses));
+    }
+
+    if (rest == "balance") {
+        return balance_.narrow(value, minted_.stands_at(Minted::balance));
     }
 
     known = false;
@@ -321,6 +331,13 @@ bool Checker::check_limit(std::string_view condition, std::string_view value,
     return !facts_.refuse_unknown_caveats;
 }
 
+// An appended count is no grant, so it does not help.
+bool Checker::grants_what_is_needed() const noexcept
+{
+    return (!facts_.needs_uses || uses_.minted != 0)
+           && (!facts_.needs_balance || balance_.minted != 0);
+}
+
 bool Checker::measures_up() noexcept
 {
     for (size_t i = 0; i < facts_.measures->count(); i++) {
@@ -343,6 +360,12 @@ bool Checker::measures_up() noexcept
     lower_expiry(out.expires, service_valid_until_);
     lower_expiry(out.expires, valid_until_);
     out.minted_expires = minted_expires_;
+    out.has_uses = uses_.lowest.seen;
+    out.uses = uses_.left();
+    out.minted_uses = uses_.minted;
+    out.has_balance = balance_.lowest.seen;
+    out.balance_msat = balance_.left();
+    out.minted_balance_msat = balance_.minted;
 
     if (!last_services_.has_service) {
         return Result::wrong_service;
@@ -361,6 +384,10 @@ bool Checker::measures_up() noexcept
     if (!facts_.capability.empty() && capabilities_.seen
         && !has_item(capabilities_.value, facts_.capability))
     {
+        return Result::insufficient;
+    }
+
+    if (!grants_what_is_needed()) {
         return Result::insufficient;
     }
 

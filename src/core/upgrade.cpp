@@ -37,12 +37,22 @@ private:
     const Measures *measures_;
 };
 
+Minted::Place place_of(std::string_view condition, std::string_view service)
+{
+    std::string_view own = own_condition(condition, service);
+
+    return condition == "services"                              ? Minted::services
+           : condition == "valid_until" || own == "valid_until" ? Minted::expiry
+           : own == "uses"                                      ? Minted::uses
+           : own == "balance"                                   ? Minted::balance
+                                                                : Minted::other;
+}
+
 // Which caveats of the old token the new one does without.
 class Replaced {
 public:
     Replaced(const Terms &terms, const std::vector<std::string> &minted_below)
-        : own_valid_until_(std::string(terms.service) + "_valid_until"),
-          once_(minted_conditions(terms))
+        : service_(terms.service), once_(minted_conditions(terms))
     {
         auto is_holders = [&](const std::string &condition) {
             return condition != "services"
@@ -54,15 +64,56 @@ public:
             once_.end());
     }
 
-    bool has(std::string_view condition)
+    // Asked of every caveat in turn.
+    bool has(std::string_view caveat)
     {
-        // The expiry is minted anew, and no later; the preimage is another.
-        if (condition == "valid_until" || condition == own_valid_until_
-            || condition == "preimage")
-        {
+        std::string_view condition, value;
+
+        if (!split_caveat(caveat, condition, value)) {
+            (void) minted_.stands_at(Minted::other);
+            return false;
+        }
+
+        Minted::Place place = place_of(condition, service_);
+        bool is_minted = minted_.stands_at(place);
+
+        switch (place) {
+        case Minted::services:
+            return replaces_services(value);
+        case Minted::expiry:
+            // Minted anew, and no later.
+            return true;
+        case Minted::uses:
+        case Minted::balance:
+            // The old payment's own; another is its holder's.
+            return is_minted;
+        case Minted::other:
+            break;
+        }
+
+        // The preimage is another.
+        return condition == "preimage" || take(condition);
+    }
+
+private:
+    // The first one, and the one that closes what was minted.
+    bool replaces_services(std::string_view value)
+    {
+        if (take("services")) {
+            closing_ = closing_services(value);
             return true;
         }
 
+        if (closing_.empty() || value != closing_) {
+            return false;
+        }
+
+        closing_.clear();
+        return true;
+    }
+
+    bool take(std::string_view condition)
+    {
         auto found = std::find(once_.begin(), once_.end(), condition);
 
         if (found == once_.end()) {
@@ -73,19 +124,57 @@ public:
         return true;
     }
 
-private:
-    std::string              own_valid_until_;
+    std::string_view         service_;
     // The first of each was minted, a second one is the holder's.
     std::vector<std::string> once_;
+    std::string              closing_;
+    Minted                   minted_;
 };
+
+// A holder's count that the new token already stays below would be wider, and
+// refused. Any other one shall not look minted.
+bool is_carried_count(std::string_view caveat, const Terms &terms,
+    bool &is_moot)
+{
+    std::string_view condition, value;
+    int64_t number = 0;
+
+    (void) split_caveat(caveat, condition, value);
+
+    Minted::Place place = place_of(condition, terms.service);
+
+    if (place != Minted::uses && place != Minted::balance) {
+        return false;
+    }
+
+    uint64_t minted = place == Minted::uses ? terms.uses : terms.balance_msat;
+
+    is_moot = minted != 0 && parse_number(value, number)
+              && uint64_t(number) >= minted;
+    return true;
+}
 
 std::vector<std::string> all_caveats(const Upgrade &upgrade,
     const Terms &terms)
 {
-    std::vector<std::string> caveats = minted_caveats(terms);
+    Terms closed = terms;
+    std::vector<std::string> carried;
 
-    caveats.insert(caveats.end(), upgrade.carried.begin(),
-        upgrade.carried.end());
+    for (const std::string &caveat : upgrade.carried) {
+        bool is_moot = false;
+
+        if (is_carried_count(caveat, terms, is_moot)) {
+            closed.closes_grants = true;
+        }
+
+        if (!is_moot) {
+            carried.push_back(caveat);
+        }
+    }
+
+    std::vector<std::string> caveats = minted_caveats(closed);
+
+    caveats.insert(caveats.end(), carried.begin(), carried.end());
     return caveats;
 }
 
@@ -100,16 +189,27 @@ bool opens(const std::string &token, const Facts &facts)
 
     wanted.measures = &no_demand;
 
-    return parse_macaroon(token, macaroon)
-           && check_caveats(macaroon.caveats, macaroon.caveat_count, wanted,
-                  no_preimage, verdict) == Result::ok;
+    if (!parse_macaroon(token, macaroon)
+        || check_caveats(macaroon.caveats, macaroon.caveat_count, wanted,
+               no_preimage, verdict) != Result::ok)
+    {
+        return false;
+    }
+
+    // Who counts would find it used up.
+    return (!verdict.has_uses || verdict.uses != 0)
+           && (!facts.needs_balance || verdict.balance_msat != 0);
 }
 
 }  // namespace
 
 std::vector<std::string> minted_conditions(const Terms &terms)
 {
-    std::vector<std::string> conditions = minted_caveats(terms);
+    Terms open = terms;
+
+    open.closes_grants = false;
+
+    std::vector<std::string> conditions = minted_caveats(open);
 
     for (std::string &caveat : conditions) {
         caveat.resize(caveat.find('='));
@@ -148,11 +248,8 @@ bool find_upgrade(const Keyring &keys, const Facts &facts,
 
     for (size_t i = 0; i < old.caveat_count; i++) {
         std::string_view caveat = old.caveats[i].view();
-        std::string_view condition, value;
 
-        if (!split_caveat(caveat, condition, value)
-            || !replaced.has(condition))
-        {
+        if (!replaced.has(caveat)) {
             out.carried.emplace_back(caveat);
         }
     }

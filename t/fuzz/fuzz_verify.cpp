@@ -12,6 +12,7 @@
 #include "script.h"
 
 #include "../unit/naive_verify.h"
+#include "../unit/properties.h"
 
 #include "l402/challenge.h"
 
@@ -271,6 +272,10 @@ void require_same(const Verdict &a, const Verdict &b)
     require(a.has_token == b.has_token && a.macaroon == b.macaroon);
     require(a.tier == b.tier && a.expires == b.expires);
     require(a.minted_expires == b.minted_expires);
+    require(a.has_uses == b.has_uses && a.uses == b.uses);
+    require(a.minted_uses == b.minted_uses);
+    require(a.has_balance == b.has_balance && a.balance_msat == b.balance_msat);
+    require(a.minted_balance_msat == b.minted_balance_msat);
     require(std::memcmp(a.payment_hash, b.payment_hash, 32) == 0);
     require(std::memcmp(a.token_id, b.token_id, 32) == 0);
 }
@@ -289,6 +294,10 @@ void require_slow_verdict(const Gate &gate, const Facts &facts,
         require(verdict.tier >= facts.tier && verdict.has_token);
         require(verdict.minted_expires == 0
             || verdict.minted_expires >= verdict.expires);
+        require(unit::is_as_minted(verdict, *good));
+        require(verdict.has_uses ? verdict.minted_uses == 0
+                                       || verdict.minted_uses >= verdict.uses
+                                 : verdict.minted_uses == 0);
 
         PresentedMacaroon presented;
         require(presented_macaroon(facts, verdict, presented));

@@ -3,6 +3,7 @@
 // are, and a corpus can be read.
 //
 //   s service   t tier    k capability    n unix seconds    r (refuse unknown)
+//   u (needs minted uses)   b (needs a minted balance)
 //   a address   h host    p path          m method          M condition number
 #pragma once
 
@@ -83,6 +84,12 @@ inline bool read_fact(unit::Request &request, const std::string &line)
     case 'r':
         request.refuse_unknown = true;
         return true;
+    case 'u':
+        request.needs_uses = true;
+        return true;
+    case 'b':
+        request.needs_balance = true;
+        return true;
     case 'a':
         request.address = address_of(rest);
         return true;
@@ -126,6 +133,8 @@ inline const char *const known_lines[] = {
     "cservices=weather:1", "cservices=weather:2,maps:0", "cservices=weather:0",
     "cweather_valid_until=1700003600", "cvalid_until=1700000001",
     "cweather_capabilities=read,write", "cweather_capabilities=read",
+    "cweather_uses=10", "cweather_uses=3", "cweather_balance=1000", "u", "b",
+    "cservices=weather:01", "Aweather_uses=5", "Aweather_balance=500",
     "cupload_max_bytes=10", "cupload_max_bytes=5", "Mupload_max_bytes 5",
     "cclient_address=203.0.113.0/24,2001:db8::/32,unix:",
     "cclient_address=203.0.113.7", "a203.0.113.7", "a2001:db8::1",

@@ -229,16 +229,6 @@ void capabilities_must_read_as_a_list(void **)
         Result::caveat_refused);
 }
 
-// Nothing here counts yet, and an uncounted token would be one without end.
-void a_counted_token_is_refused_where_nothing_counts(void **)
-{
-    assert_caveats({"services=weather:0", "weather_uses=5"},
-        Result::caveat_refused);
-    assert_caveats({"services=weather:0", "weather_balance=5000"},
-        Result::caveat_refused);
-    assert_caveats({"services=weather:0", "maps_uses=5"}, Result::ok);
-}
-
 void unknown_conditions_are_skipped_unless_told_otherwise(void **)
 {
     for (const char *caveat : {"color=blue", "no condition at all", "", "=",
@@ -339,7 +329,6 @@ int main()
         cmocka_unit_test(what_was_narrowed_cannot_be_widened_again),
         cmocka_unit_test(values_that_do_not_parse_are_refused),
         cmocka_unit_test(capabilities_must_read_as_a_list),
-        cmocka_unit_test(a_counted_token_is_refused_where_nothing_counts),
         cmocka_unit_test(unknown_conditions_are_skipped_unless_told_otherwise),
         cmocka_unit_test(known_conditions_are_not_unknown),
         cmocka_unit_test(a_preimage_caveat_must_be_the_preimage),

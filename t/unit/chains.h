@@ -19,10 +19,12 @@ inline const std::string &one_of(Random &random, const Pool &pool)
 inline const Pool service_pool{"weather", "maps", "weather_pro"};
 inline const Pool condition_pool{"services", "weather_valid_until",
     "valid_until", "maps_valid_until", "weather_capabilities",
-    "maps_capabilities", "upload_max_bytes", "weather_rows", "client_address",
+    "maps_capabilities", "weather_uses", "weather_balance", "upload_max_bytes",
+    "weather_rows", "client_address",
     "request_host", "request_path", "request_method", "preimage"};
 inline const Pool odd_conditions{"Services", "services ", " services", "",
-    "weather_", "_valid_until", "weather_uses", "maps_balance", "x",
+    "weather_", "_valid_until", "maps_uses", "uses", "maps_balance",
+    "x", "weather_uses ",
     "weather_pro_valid_until", "weather_pro_capabilities", "request_hosts",
     "client_addres", "weather-valid_until", "VALID_UNTIL"};
 inline const Pool name_pool{"read", "write", "list", "a-b_c", "read"};
@@ -166,6 +168,15 @@ inline Caveats minted_chain(Random &random)
     if (random.below(3)) {
         out.push_back("weather_valid_until=1700003600");
     }
+    if (random.below(4) == 0) {
+        out.push_back("weather_uses=" + one_of(random, count_pool));
+    }
+    if (random.below(4) == 0) {
+        out.push_back("weather_balance=" + one_of(random, count_pool));
+    }
+    if (random.below(4) == 0) {
+        out.push_back(out[0]);
+    }
     for (size_t n = random.below(3); n > 0; n--) {
         out.push_back(random_caveat(random));
     }
@@ -192,6 +203,8 @@ inline Request random_request(Random &random)
     r.capability = one_of(random, capabilities);
     r.time = times[random.below(std::size(times))];
     r.refuse_unknown = random.below(6) == 0;
+    r.needs_uses = random.below(6) == 0;
+    r.needs_balance = random.below(8) == 0;
     for (const char *condition : {"upload_max_bytes", "weather_rows"}) {
         if (random.below(2)) {
             r.measures.numbers.emplace_back(condition,
@@ -277,7 +290,8 @@ bool default_one(Case &c, Fails fails)
         || reset(&Request::address) || reset(&Request::host)
         || reset(&Request::path) || reset(&Request::method)
         || reset(&Request::tier) || reset(&Request::time)
-        || reset(&Request::refuse_unknown) || reset(&Request::measures);
+        || reset(&Request::refuse_unknown) || reset(&Request::needs_uses)
+        || reset(&Request::needs_balance) || reset(&Request::measures);
 }
 
 }  // namespace shrinking

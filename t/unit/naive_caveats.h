@@ -88,11 +88,59 @@ inline std::optional<Tiers> narrowed_services(const Texts &values)
     return last;
 }
 
+// What stands where it is minted; 0 is never and nothing.
+struct Grants {
+    int64_t expires = 0, uses = 0, balance = 0;
+    size_t  uses_at = 0, balance_at = 0;  // which caveat it is; 0: none
+    size_t  places = 0;  // of the four that were passed, all where it is closed
+};
+
+// `services` at the front, then one expiry, uses and a balance, each of them or
+// not: this many caveats are read, and the next one is no more of them.
+inline Grants grants_of(const Texts &caveats, const std::string &service)
+{
+    const std::vector<Texts> order{{"services="},
+        {service + "_valid_until=", "valid_until="}, {service + "_uses="},
+        {service + "_balance="}};
+    Grants   out;
+    int64_t *wanted[] = {nullptr, &out.expires, &out.uses, &out.balance};
+    size_t   read = 0;
+
+    for (size_t place = 0; place < order.size() && read < caveats.size();
+         place++) {
+        for (const std::string &beginning : order[place]) {
+            const std::string &caveat = caveats[read];
+
+            if (caveat.compare(0, beginning.size(), beginning) == 0) {
+                auto n = number(caveat.substr(beginning.size()));
+
+                if (place > 0 && n) {
+                    *wanted[place] = place == 1 ? std::max<int64_t>(*n, 1) : *n;
+                }
+                out.uses_at = place == 2 ? read : out.uses_at;
+                out.balance_at = place == 3 ? read : out.balance_at;
+                out.places = place + 1;
+                read++;
+                break;
+            }
+        }
+        if (read == 0) {
+            break;
+        }
+    }
+    if (read < caveats.size()) {
+        out.places = order.size();
+    }
+    return out;
+}
+
 struct Answer {
     Result  result = Result::caveat_refused;
     bool    is_read = false;  // every known value can be read and narrows
     int64_t tier = 0;
     int64_t expires = 0;
+    int64_t uses = -1, balance = -1;  // the lowest; -1: none
+    Grants  minted;
 };
 
 inline bool same_preimages(const Texts &values, const std::string &preimage)
@@ -191,7 +239,12 @@ inline Answer decide(const Texts &caveats, const Facts &facts,
             compared += comparisons(condition, values);
 
         } else if (condition == own + "uses" || condition == own + "balance") {
-            return out;
+            auto last = narrowed_number(values);
+
+            if (!last) {
+                return out;
+            }
+            (condition == own + "uses" ? out.uses : out.balance) = *last;
 
         } else if (condition == "preimage") {
             if (!same_preimages(values, preimage)) {
@@ -230,6 +283,7 @@ inline Answer decide(const Texts &caveats, const Facts &facts,
     }
 
     out.is_read = true;
+    out.minted = grants_of(caveats, service);
     if (!fits || compared > 8192
         || (has_unknown && facts.refuse_unknown_caveats))
     {
@@ -245,6 +299,8 @@ inline Answer decide(const Texts &caveats, const Facts &facts,
         return out;
     }
     if (out.tier < facts.tier
+        || (facts.needs_uses && out.minted.uses == 0)
+        || (facts.needs_balance && out.minted.balance == 0)
         || (!facts.capability.empty() && by.count(own + "capabilities")
             && !capabilities.holds(Item{std::string(facts.capability)})))
     {

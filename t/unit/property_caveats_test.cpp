@@ -75,7 +75,11 @@ l402::Terms random_terms(Random &random)
 
     terms.service = "weather";
     terms.tier = uint8_t(random.below(3));
-    terms.valid_until = now + 1 + int64_t(random.below(5000));
+    terms.valid_until = random.below(4)
+        ? now + 1 + int64_t(random.below(5000)) : 0;
+    terms.uses = random.below(2) ? 1 + random.below(10) : 0;
+    terms.balance_msat = random.below(3) ? 0 : 1 + random.below(1000);
+    terms.closes_grants = true;
     terms.has_capabilities = random.below(2);
     terms.capabilities = "read,write";
     if (random.below(2)) {
@@ -86,10 +90,10 @@ l402::Terms random_terms(Random &random)
     return terms;
 }
 
-void nothing_appended_moves_the_minted_expiry(void **)
+void nothing_appended_moves_what_was_minted(void **)
 {
     Random random;
-    size_t moved = 0;
+    size_t moved = 0, lowered = 0;
 
     for (size_t n = 0; n < chains; n++) {
         Case        c;
@@ -106,15 +110,20 @@ void nothing_appended_moves_the_minted_expiry(void **)
             Verdict bought = check(c.minted, c.request);
             if (bought.result != Result::caveat_refused) {
                 assert_int_equal(bought.minted_expires, terms.valid_until);
+                assert_int_equal(bought.minted_uses, terms.uses);
+                assert_int_equal(bought.minted_balance_msat,
+                    terms.balance_msat);
+                assert_true(is_closed(c.minted, c.request));
             }
-            assert_never(moves_what_was_minted, c,
-                "the minted expiry is moved");
+            assert_never(moves_what_was_minted, c, "what was minted is moved");
 
             Verdict v = check(c.all(), c.request);
             moved += v.result == Result::ok && v.expires != v.minted_expires;
+            lowered += v.result == Result::ok && v.uses < v.minted_uses;
         }
     }
-    assert_true(moved > chains / 20);
+    print_message("# moved %zu, lowered %zu\n", moved, lowered);
+    assert_true(moved > chains / 20 && lowered > chains / 100);
 }
 
 // ---- the attenuator's judgement ----
@@ -156,7 +165,7 @@ int main()
     const CMUnitTest tests[] = {
         cmocka_unit_test(whatever_is_appended_opens_nothing_more),
         cmocka_unit_test(every_verdict_is_the_tables),
-        cmocka_unit_test(nothing_appended_moves_the_minted_expiry),
+        cmocka_unit_test(nothing_appended_moves_what_was_minted),
         cmocka_unit_test(the_attenuator_judges_as_the_gate_does),
     };
 

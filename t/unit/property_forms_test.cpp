@@ -170,7 +170,10 @@ void assert_same(const Verdict &a, const Verdict &b, const Case &c,
                 || std::memcmp(a.payment_hash, b.payment_hash, 32) != 0))
         || (a.result == Result::ok
             && (a.tier != b.tier || a.expires != b.expires
-                || a.minted_expires != b.minted_expires)))
+                || a.minted_expires != b.minted_expires
+                || a.uses != b.uses || a.minted_uses != b.minted_uses
+                || a.balance_msat != b.balance_msat
+                || a.minted_balance_msat != b.minted_balance_msat)))
     {
         fail_msg("%s decides %s, V2 in base64 %s: %s", form,
             l402::describe(b.result).word, l402::describe(a.result).word,

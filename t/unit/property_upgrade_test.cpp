@@ -20,6 +20,11 @@ Sale random_sale(Random &random)
     sale.has_expiry = random.below(4);
     sale.has_capabilities = random.below(2);
     sale.has_constraint = random.below(2);
+    sale.uses = random.below(2) ? 1 + random.below(10) : 0;
+    sale.balance = random.below(4) ? 0 : 1 + random.below(1000);
+    sale.closes = random.below(2);
+    sale.buyer.needs_uses = sale.uses != 0;
+    sale.buyer.needs_balance = sale.balance != 0;
     for (bool &bind : sale.binds) {
         bind = random.below(4) == 0;
     }
@@ -38,6 +43,10 @@ Caveats bought_before(Random &random, const Sale &sale)
 
     terms.tier = uint8_t(random.below(2));
     terms.valid_until = random.below(3) ? now + 60 : 0;
+    // Sold another way, or cheaper.
+    terms.uses = random.below(2) ? 1 + random.below(10) : 0;
+    terms.balance_msat = random.below(4) ? 0 : 1 + random.below(1000);
+    terms.closes_grants = random.below(2);
     if (random.below(3) == 0) {
         terms.has_capabilities = !terms.has_capabilities;
         terms.bind_path = !terms.bind_path;
@@ -105,6 +114,9 @@ void what_was_bought_at_the_lower_tier_can_be_raised(void **)
 
         terms.tier = uint8_t(random.below(2));
         terms.valid_until = random.below(2) ? now + 60 : 0;
+        terms.uses = random.below(2) ? 1 + random.below(10) : 0;
+        terms.balance_msat = random.below(3) ? 0 : 1 + random.below(1000);
+        terms.closes_grants = random.below(2);
         sale.buyer.capability = "read";
         sale.buyer.refuse_unknown = false;
         c.minted = l402::minted_caveats(terms);
@@ -113,7 +125,8 @@ void what_was_bought_at_the_lower_tier_can_be_raised(void **)
         }
         if (random.below(2)) {
             c.appended = {"preimage=" + l402::to_hex(chain_preimage()),
-                "valid_until=" + std::to_string(now + 5)};
+                "valid_until=" + std::to_string(now + 5),
+                "weather_uses=1"};
             assert_false(cannot_be_raised(c, sale));
         }
     }

@@ -14,6 +14,9 @@ struct Sale {
     bool    has_expiry = true;
     bool    has_capabilities = false;
     bool    has_constraint = false;
+    uint64_t uses = 0;       // 0: not counted
+    uint64_t balance = 0;
+    bool    closes = false;
     bool    binds[4] = {};  // address, host, path, method
     Caveats only_here;      // conditions that no lower tier is minted with
 
@@ -26,6 +29,9 @@ struct Sale {
         terms.service = buyer.service;
         terms.tier = buyer.tier;
         terms.valid_until = has_expiry ? buyer.time + 3600 : 0;
+        terms.uses = uses;
+        terms.balance_msat = balance;
+        terms.closes_grants = closes;
         terms.has_capabilities = has_capabilities;
         terms.capabilities = "read,write";
         if (has_constraint) {
@@ -86,7 +92,8 @@ struct Sale {
     {
         return nlohmann::json{{"buyer", buyer.json()},
             {"expiry", has_expiry}, {"capabilities", has_capabilities},
-            {"constraint", has_constraint}, {"binds", binds},
+            {"constraint", has_constraint}, {"uses", uses},
+            {"balance", balance}, {"closes", closes}, {"binds", binds},
             {"only_here", only_here}}
             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     }
@@ -154,12 +161,21 @@ inline Raised raise(const Case &c, Sale &sale)
 }
 
 // The old token without its first caveat of each condition that is minted
-// anew, and without the old payment's preimage.
+// anew, without what its payment bought a number of, without what closes that,
+// and without the old payment's preimage.
 inline Caveats what_stays_in_force(const Case &c, const Sale &sale)
 {
-    Caveats anew = sale.conditions_minted_anew(), out;
+    Caveats       anew = sale.conditions_minted_anew(), all = c.all(), out;
+    naive::Grants minted = naive::grants_of(all, sale.buyer.service);
+    std::string   own = sale.buyer.service + "_", closing;
 
-    for (const std::string &caveat : c.all()) {
+    if (minted.uses_at > 0) {
+        anew.push_back(own + "uses");
+    }
+    if (minted.balance_at > 0) {
+        anew.push_back(own + "balance");
+    }
+    for (const std::string &caveat : all) {
         std::string condition = condition_of(caveat);
         auto        at = std::find(anew.begin(), anew.end(), condition);
         bool        has_value = condition.size() < caveat.size();
@@ -169,6 +185,13 @@ inline Caveats what_stays_in_force(const Case &c, const Sale &sale)
         }
         if (has_value && at != anew.end()) {
             anew.erase(at);
+            continue;
+        }
+        if (has_value && condition == "services" && closing.empty()) {
+            closing = caveat;
+            closing.insert(closing.find(':') + 1, "0");
+        } else if (caveat == closing) {
+            closing = "-";
             continue;
         }
         out.push_back(caveat);
@@ -205,7 +228,19 @@ inline bool raising_gains(Case &c, Sale &sale)
     Request at_most = c.request;
 
     at_most.tier = std::min(at_most.tier, raised.before.tier);
-    return !opens(stays, at_most);
+    // The new payment's counts are its own.
+    at_most.needs_uses = at_most.needs_balance = false;
+
+    Verdict stayed = check(stays, at_most);
+
+    return stayed.result != Result::ok
+        || v.minted_uses != sale.uses || v.minted_balance_msat != sale.balance
+        || is_more(v.has_uses, v.uses, stayed.has_uses, stayed.uses)
+        || is_more(v.has_balance, v.balance_msat, stayed.has_balance,
+               stayed.balance_msat)
+        || is_more(v.has_uses, v.uses, sale.uses != 0, sale.uses)
+        || is_more(v.has_balance, v.balance_msat, sale.balance != 0,
+               sale.balance);
 }
 
 // Paid for, and of no use to the one who paid.

@@ -50,6 +50,7 @@ struct Request {
     uint8_t       tier = 0;
     int64_t       time = 1700000000;
     bool          refuse_unknown = false;
+    bool          needs_uses = false, needs_balance = false;
     FixedMeasures measures;
 
     Facts facts()
@@ -61,6 +62,8 @@ struct Request {
         f.capability = capability;
         f.now = time;
         f.refuse_unknown_caveats = refuse_unknown;
+        f.needs_uses = needs_uses;
+        f.needs_balance = needs_balance;
         f.measures = measures.numbers.empty() ? nullptr : &measures;
         f.client_address = address;
         f.host = host;
@@ -78,7 +81,8 @@ struct Request {
         }
         return {{"service", service}, {"tier", tier},
             {"capability", capability}, {"now", time},
-            {"refuse_unknown", refuse_unknown}, {"measures", numbers},
+            {"refuse_unknown", refuse_unknown}, {"needs_uses", needs_uses},
+            {"needs_balance", needs_balance}, {"measures", numbers},
             {"client_address_hex", hex_of(address)}, {"host", host},
             {"path", path}, {"method", method}};
     }

@@ -42,6 +42,14 @@ inline Verdict verify(const l402::Keyring &keys, const Facts &facts)
         if (without.result == Result::ok) {
             assert_int_equal(without.tier, other->tier);
             assert_int_equal(without.expires, other->expires);
+            assert_int_equal(without.minted_expires, other->minted_expires);
+            assert_int_equal(without.has_uses, other->has_uses);
+            assert_int_equal(without.uses, other->uses);
+            assert_int_equal(without.minted_uses, other->minted_uses);
+            assert_int_equal(without.has_balance, other->has_balance);
+            assert_int_equal(without.balance_msat, other->balance_msat);
+            assert_int_equal(without.minted_balance_msat,
+                other->minted_balance_msat);
         }
     }
     return without;
