@@ -530,6 +530,10 @@ bool ngx_http_l402_is_used_up(ngx_http_l402_main_conf_t *mcf,
 // Before the first byte of an answer leaves: charged, or given back.
 void ngx_http_l402_settle_count(ngx_http_request_t *r,
     ngx_http_l402_ctx_t *ctx);
+// What a token has left, an answer that is on its way included. False: it does
+// not apply.
+bool ngx_http_l402_left(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    l402::Amount &left);
 // Is there room to count what would be sold here?
 bool ngx_http_l402_has_room(ngx_http_request_t *r,
     ngx_http_l402_main_conf_t *mcf, ngx_http_l402_loc_conf_t *lcf);

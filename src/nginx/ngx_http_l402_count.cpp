@@ -179,8 +179,18 @@ bool upstream_failed(ngx_http_request_t *r, const LocConf *lcf)
     return last->header_time == never || is_refunded(lcf, last->status);
 }
 
+// An answer of ours refuses: nothing was had for it.
+bool is_given_back(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx)
+{
+    const LocConf *lcf = ctx->counted->lcf;
+
+    return ctx->answering || is_refunded(lcf, r->headers_out.status)
+           || upstream_failed(r, lcf);
+}
+
 // What the answer says that it cost; what was held where it says nothing.
-uint64_t cost_of_answer(ngx_http_request_t *r, const Counted *counted)
+uint64_t cost_of_answer(ngx_http_request_t *r, const Counted *counted,
+    bool log)
 {
     LocConf *lcf = counted->lcf;
     ngx_str_t value = ngx_null_string;
@@ -194,7 +204,7 @@ uint64_t cost_of_answer(ngx_http_request_t *r, const Counted *counted)
         return cost;
     }
 
-    if (may_log(lcf->count.bad_cost_logged)) {
+    if (log && may_log(lcf->count.bad_cost_logged)) {
         value.len = ngx_min(value.len, 64);
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
             "l402: the cost \"%V\" of the answer is no amount such as %s, "
@@ -392,15 +402,43 @@ void ngx_http_l402_settle_count(ngx_http_request_t *r,
         return;
     }
 
-    // An answer of ours refuses: nothing was had.
-    if (ctx->answering || is_refunded(counted->lcf, r->headers_out.status)
-        || upstream_failed(r, counted->lcf))
-    {
+    if (is_given_back(r, ctx)) {
         give_back(counted, ctx);
         return;
     }
 
-    settle(counted, ctx, cost_of_answer(r, counted));
+    settle(counted, ctx, cost_of_answer(r, counted, true));
+}
+
+// Header fields are set before the answer comes to where it is settled.
+bool ngx_http_l402_left(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
+    l402::Amount &left)
+{
+    const Counted *counted = ctx->counted;
+
+    left = ctx->left;
+
+    if (!ctx->has_left || !counted || !counted->reservation
+        || r->headers_out.status == 0)
+    {
+        return ctx->has_left;
+    }
+
+    bool back = is_given_back(r, ctx);
+
+    if (back && left.uses != l402::no_limit) {
+        left.uses += counted->amount.uses;
+    }
+
+    if (left.msat != l402::no_limit) {
+        uint64_t most = left.msat + counted->amount.msat;
+
+        left.msat = most - (back ? 0
+                                 : ngx_min(cost_of_answer(r, counted, false),
+                                       most));
+    }
+
+    return true;
 }
 
 bool ngx_http_l402_has_room(ngx_http_request_t *r,

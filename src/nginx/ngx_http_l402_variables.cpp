@@ -144,9 +144,11 @@ ngx_int_t uses_left(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t)
 {
     auto ctx = decided(r);
-    bool known = ctx && ctx->has_left && ctx->left.uses != l402::no_limit;
+    l402::Amount left;
+    bool known = ctx && ngx_http_l402_left(r->main, ctx, left)
+                 && left.uses != l402::no_limit;
 
-    return known ? set_number(r, v, static_cast<int64_t>(ctx->left.uses))
+    return known ? set_number(r, v, static_cast<int64_t>(left.uses))
                  : none(v);
 }
 
@@ -154,9 +156,11 @@ ngx_int_t balance(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t)
 {
     auto ctx = decided(r);
-    bool known = ctx && ctx->has_left && ctx->left.msat != l402::no_limit;
+    l402::Amount left;
+    bool known = ctx && ngx_http_l402_left(r->main, ctx, left)
+                 && left.msat != l402::no_limit;
 
-    return known ? set_number(r, v, static_cast<int64_t>(ctx->left.msat))
+    return known ? set_number(r, v, static_cast<int64_t>(left.msat))
                  : none(v);
 }
 

@@ -13,10 +13,10 @@ our @EXPORT = qw(parse_challenge verdict verdicts offer minted made_good);
 # The status that a word comes with, unless a directive says otherwise.
 my %status = (
     malformed => 401, too_long => 414, bad_price => 500, error => 500,
-    no_invoice => 503, unconfirmed => 503,
+    no_invoice => 503, unconfirmed => 503, unavailable => 503,
     map({ $_ => 402 } qw(absent bad_signature bad_preimage expired
                          wrong_service insufficient caveat_refused
-                         unsettled)),
+                         unsettled revoked used_up)),
 );
 
 # The parameters of a WWW-Authenticate value, or undef where it is no
