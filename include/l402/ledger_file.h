@@ -29,6 +29,13 @@ public:
     static bool check(const std::string &path, size_t bytes, Damaged damaged,
         std::vector<std::string> &notes, std::string &error);
 
+    // Before the last process that uses it ends in good order: writes all to
+    // the disk, and that it is all there. Without it the next open() after a
+    // start of the machine notes that the last changes may be missing. Nothing
+    // where others have opened the file, too.
+    void end() noexcept;
+
+    // Unmaps it, for which its Ledger has to be detached.
     ~LedgerFile();
     LedgerFile(const LedgerFile &) = delete;
     LedgerFile &operator=(const LedgerFile &) = delete;
@@ -37,7 +44,12 @@ public:
     size_t bytes() const noexcept { return bytes_; }
 
 private:
-    LedgerFile() = default;
+    LedgerFile(int fd, void *block, size_t bytes) noexcept
+        : fd_(fd), block_(block), bytes_(bytes)
+    {
+    }
+
+    friend class LedgerOpener;
 
     int     fd_ = -1;
     void   *block_ = nullptr;
