@@ -3,10 +3,8 @@
 #include "ledger_view.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <sodium.h>
-#include <utility>
 
 namespace l402 {
 
@@ -42,7 +40,8 @@ size_t sweep_payment(const Block &block, uint32_t link, int64_t now) noexcept
 
     PaymentLock lock(block, block.hash(id));
 
-    if (!is_dead() || lock.find(id) != link) {
+    // A request that costs nothing yet holds nothing, and will be settled.
+    if (!is_dead() || lock.find(id) != link || is_in_slots(block, link)) {
         return 0;
     }
 
@@ -60,8 +59,7 @@ size_t sweep_revocation(const Block &block, uint32_t link, int64_t now,
         return entry.state == live
                && (is_past(entry.until.load(), now)
                    || (drop_below
-                       && static_cast<int32_t>(entry.generation - drop_below)
-                              < 0));
+                       && is_older(entry.generation, drop_below)));
     };
 
     if (!is_dead()) {
@@ -190,22 +188,6 @@ size_t Ledger::sweep(int64_t now, size_t budget) noexcept
     header.drop.compare_exchange_strong(drop,
         next ? uint64_t(drop_below) << 32 | next : 0);
     return count;
-}
-
-void Ledger::detach() noexcept
-{
-    if (view_ == nullptr) {
-        return;
-    }
-
-    for (uint32_t i : view_->chunks) {
-        Chunk &chunk = view_->block.chunks[i];
-
-        empty_chunk(view_->block, chunk);
-        pthread_mutex_unlock(&chunk.owner);
-    }
-
-    delete std::exchange(view_, nullptr);
 }
 
 }  // namespace l402

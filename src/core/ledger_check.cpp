@@ -60,8 +60,13 @@ size_t active_slots(const Block &block) noexcept
 template <typename Entry>
 bool is_damaged(const Block &block, uint32_t link, const Entry &entry) noexcept
 {
-    return entry.state != vacant && entry.state != leaving
-           && !is_good(block, link, entry);
+    if (entry.state == leaving) {
+        return false;
+    }
+
+    return entry.state == vacant
+               ? entry.seal != 0 && entry.seal == seal_of(entry)
+               : !is_good(block, link, entry);
 }
 
 // Two of one payment: the second was made where a process died before the
@@ -153,6 +158,7 @@ size_t relink(const Block &block, Table &table, Entry *entries,
 
         damaged += is_damaged(block, i + 1, entries[i]);
         entries[i].state = vacant;
+        entries[i].seal = 0;
     }
 
     table.free = none;

@@ -63,8 +63,9 @@ void load_words(const Id &id, uint64_t words[4]) noexcept
 
 Layout::Layout(size_t bytes) noexcept
 {
-    // A sixteenth for slots.
-    chunks = uint32_t(std::clamp<size_t>(bytes / 16 / sizeof(Chunk), 2,
+    // A sixteenth for slots, and in the smallest some for each of several
+    // workers.
+    chunks = uint32_t(std::clamp<size_t>(bytes / 16 / sizeof(Chunk), 8,
         max_chunks));
 
     chunks_at = up(sizeof(Header), 64);
@@ -195,32 +196,49 @@ bool take(pthread_mutex_t &lock) noexcept
 namespace {
 
 // A list is whole after every store: whoever dies in between leaves no more
-// than an entry that is not in it.
+// than an entry that is not in it, and is counted as used from then on.
+template <typename Entry>
 class ListLock {
 public:
-    explicit ListLock(pthread_mutex_t &lock) noexcept : lock_(lock)
+    ListLock(Table &table, const Entry *entries) noexcept : table_(table)
     {
-        if (take(lock_)) {
-            pthread_mutex_consistent(&lock_);
+        if (take(table_.lock)) {
+            count_again(entries);
+            pthread_mutex_consistent(&table_.lock);
         }
     }
 
-    ~ListLock() { pthread_mutex_unlock(&lock_); }
+    ~ListLock() { pthread_mutex_unlock(&table_.lock); }
+    ListLock(const ListLock &) = delete;
+    void operator=(const ListLock &) = delete;
 
 private:
-    pthread_mutex_t &lock_;
+    void count_again(const Entry *entries) noexcept
+    {
+        uint32_t link = table_.free, count = 0;
+
+        for ( /* void */ ; link != none; link = entries[link - 1].next) {
+            count++;
+        }
+
+        table_.used = table_.fresh - count;
+    }
+
+    Table &table_;
 };
 
 template <typename Entry>
-uint32_t pop(Table &table, const Entry *entries, uint32_t count) noexcept
+uint32_t pop(Table &table, Entry *entries, uint32_t count) noexcept
 {
-    ListLock lock(table.lock);
+    ListLock<Entry> lock(table, entries);
     uint32_t link = table.free;
 
     if (link != none) {
         table.free = entries[link - 1].next.load();
 
     } else if (table.fresh < count) {
+        // Whatever was in this memory before.
+        entries[table.fresh].state = vacant;
         link = ++table.fresh;
 
     } else {
@@ -234,10 +252,13 @@ uint32_t pop(Table &table, const Entry *entries, uint32_t count) noexcept
 template <typename Entry>
 void push(Table &table, Entry *entries, uint32_t link) noexcept
 {
-    ListLock lock(table.lock);
+    ListLock<Entry> lock(table, entries);
+    Entry &entry = entries[link - 1];
 
-    entries[link - 1].next = table.free.load();
-    entries[link - 1].state = vacant;
+    entry.next = table.free.load();
+    // Tells it from one whose state was damaged.
+    entry.seal = 0;
+    entry.state = vacant;
     table.free = link;
     table.used--;
 }

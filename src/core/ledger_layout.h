@@ -18,7 +18,7 @@ inline constexpr size_t slots_per_chunk = 64;
 // The kernel looks after some 2,000 robust mutexes of a process.
 inline constexpr size_t max_chunks = 1024;
 
-// Leaving: out of its chain, and not in the list of free ones yet.
+// Leaving: neither in a chain nor in the list of free ones.
 enum State : uint32_t { vacant = 0, live = 1, leaving = 2 };
 
 // 32 bytes that are read without a lock while others write.
@@ -126,6 +126,12 @@ inline uint64_t chain_bit(uint64_t hash) noexcept
 inline uint32_t chain_link(uint64_t head) noexcept
 {
     return static_cast<uint32_t>(head);
+}
+
+// Of generations, which may wrap around.
+inline bool is_older(uint32_t a, uint32_t b) noexcept
+{
+    return static_cast<int32_t>(a - b) < 0;
 }
 
 // Places in a block.

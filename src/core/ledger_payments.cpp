@@ -11,32 +11,6 @@ using namespace ledger;
 
 namespace ledger {
 
-namespace {
-
-constexpr uint32_t active = 1;
-
-Amount held_in_slots(const Block &block, uint32_t link) noexcept
-{
-    uint32_t used = std::min(block.header->chunks_used.load(),
-        block.layout.chunks);
-    Amount held;
-
-    for (uint32_t i = 0; i < used; i++) {
-        for (const Slot &slot : block.chunks[i].slots) {
-            if ((slot.turn.load(std::memory_order_acquire) & active)
-                && slot.entry == link)
-            {
-                held.uses += slot.uses;
-                held.msat += slot.msat;
-            }
-        }
-    }
-
-    return held;
-}
-
-}  // namespace
-
 PaymentLock::PaymentLock(const Block &block, uint64_t hash) noexcept
     : block_(block),
       hash_(hash),
@@ -59,7 +33,7 @@ void PaymentLock::recover() noexcept
 
         load_words(entry.id, id);
 
-        if (find(id) == link) {
+        if (entry.state == live && find(id) == link) {
             Amount held = held_in_slots(block_, link);
 
             entry.held_uses = held.uses;
@@ -98,6 +72,7 @@ uint32_t PaymentLock::add(const uint8_t id[32], const Allowance &allowance)
     std::atomic<uint32_t> &head = block_.payment_head(hash_);
 
     begin(link);
+    entry.state = leaving;
     entry.id.store(id);
     entry.minted_uses = allowance.minted.uses;
     entry.minted_msat = allowance.minted.msat;
@@ -131,180 +106,63 @@ void PaymentLock::remove(uint32_t link) noexcept
 
 namespace {
 
-void release(PaymentEntry &entry, Slot &slot) noexcept
-{
-    uint64_t uses = slot.uses, msat = slot.msat;
-
-    // The turn goes on, so that no handle of before fits.
-    slot.turn.store((slot.turn | active) + 1, std::memory_order_release);
-    entry.held_uses -= uses;
-    entry.held_msat -= msat;
-}
-
-}  // namespace
-
-size_t empty_chunk(const Block &block, Chunk &chunk) noexcept
-{
-    size_t count = 0;
-
-    for (Slot &slot : chunk.slots) {
-        uint32_t link = slot.entry;
-
-        if (!(slot.turn & active)) {
-            continue;
-        }
-
-        if (link == none || link > block.layout.entries) {
-            slot.turn = (slot.turn | active) + 1;
-            continue;
-        }
-
-        PaymentEntry &entry = block.payment(link);
-        uint64_t id[4];
-
-        load_words(entry.id, id);
-
-        PaymentLock lock(block, block.hash(id));
-
-        // Whoever died in the middle of it has been made good by the lock.
-        lock.begin(link);
-        release(entry, slot);
-        lock.end();
-        count++;
-    }
-
-    return count;
-}
-
-namespace {
-
-// Gives the chunk to this process where nobody has it. Its dead owner's
-// reservations are given back.
-bool take_chunk(const Block &block, uint32_t i) noexcept
-{
-    Chunk &chunk = block.chunks[i];
-
-    switch (pthread_mutex_trylock(&chunk.owner)) {
-    case 0:
-        return true;
-
-    case EOWNERDEAD:
-        empty_chunk(block, chunk);
-        pthread_mutex_consistent(&chunk.owner);
-        return true;
-
-    default:
-        return false;
-    }
-}
-
-void raise(std::atomic<uint32_t> &most, uint32_t to) noexcept
-{
-    uint32_t now = most;
-
-    while (now < to && !most.compare_exchange_weak(now, to)) {
-    }
-}
-
-constexpr uint32_t no_slot = UINT32_MAX;
-
 uint64_t minus(uint64_t a, uint64_t b) noexcept
 {
     return a > b ? a - b : 0;
 }
 
-// What a token leaves, of a payment that may not be there.
+uint64_t room_of(uint64_t limit, uint64_t spent, uint64_t held) noexcept
+{
+    return minus(minus(limit, spent), held);
+}
+
+// What may still be held of a payment that may not be there. What has no limit
+// has that of its counter.
+Amount room_of(const PaymentEntry *entry, const Amount &limit) noexcept
+{
+    if (entry == nullptr) {
+        return limit;
+    }
+
+    return {room_of(limit.uses, entry->spent_uses, entry->held_uses),
+            room_of(limit.msat, entry->spent_msat, entry->held_msat)};
+}
+
+// The same, for who shows it.
 Amount left_of(const PaymentEntry *entry, const Amount &limit) noexcept
 {
-    Amount left = limit;
+    Amount room = room_of(entry, limit);
 
-    if (entry && limit.uses != no_limit) {
-        left.uses = minus(minus(limit.uses, entry->spent_uses),
-            entry->held_uses);
-    }
-
-    if (entry && limit.msat != no_limit) {
-        left.msat = minus(minus(limit.msat, entry->spent_msat),
-            entry->held_msat);
-    }
-
-    return left;
+    return {limit.uses == no_limit ? no_limit : room.uses,
+            limit.msat == no_limit ? no_limit : room.msat};
 }
 
-bool fits(const Amount &amount, const Amount &left) noexcept
+bool fits(const Amount &amount, const Amount &room) noexcept
 {
-    return amount.uses <= left.uses && amount.msat <= left.msat;
+    return amount.uses <= room.uses && amount.msat <= room.msat;
 }
 
-// Of an amount that is held, what more may be charged than it.
-uint64_t charge(uint64_t cost, uint64_t held, uint64_t left) noexcept
+// Beyond what is held, no more than there is room for.
+uint64_t charge(uint64_t cost, uint64_t held, uint64_t room) noexcept
 {
     if (cost <= held) {
         return cost;
     }
 
-    return held + std::min(cost - held, left);
+    return held + std::min(cost - held, room);
 }
 
 }  // namespace
 
 }  // namespace ledger
 
-namespace {
-
-uint32_t take_slot(Ledger *, const Block &block,
-    std::vector<uint32_t> &chunks, std::vector<uint32_t> &free_slots)
-{
-    if (!free_slots.empty()) {
-        uint32_t slot = free_slots.back();
-
-        free_slots.pop_back();
-        return slot;
-    }
-
-    // So that a slot that is freed always has a place in the list.
-    chunks.reserve(chunks.size() + 1);
-    free_slots.reserve((chunks.size() + 1) * slots_per_chunk);
-
-    for (uint32_t i = 0; i < block.layout.chunks; i++) {
-        if (!take_chunk(block, i)) {
-            continue;
-        }
-
-        raise(block.header->chunks_used, i + 1);
-        chunks.push_back(i);
-
-        for (uint32_t j = slots_per_chunk; j > 0; j--) {
-            free_slots.push_back(i * slots_per_chunk + j - 1);
-        }
-
-        return take_slot(nullptr, block, chunks, free_slots);
-    }
-
-    return no_slot;
-}
-
-Slot &slot_at(const Block &block, uint32_t slot) noexcept
-{
-    return block.chunks[slot / slots_per_chunk].slots[slot % slots_per_chunk];
-}
-
-}  // namespace
-
 Ledger::Reserve Ledger::reserve(const uint8_t payment_hash[32],
     const Allowance &allowance, Amount amount, Reservation &out,
     Amount *left) noexcept
 {
     const Block &block = view_->block;
-    uint32_t index = no_slot;
+    uint32_t index = view_->take_slot();
     uint64_t id[4];
-
-    try {
-        index = take_slot(this, block, view_->chunks, view_->free_slots);
-
-    } catch (...) {
-        // Out of memory.
-    }
 
     if (index == no_slot) {
         return Reserve::full;
@@ -314,14 +172,13 @@ Ledger::Reserve Ledger::reserve(const uint8_t payment_hash[32],
 
     PaymentLock lock(block, block.hash(id));
     uint32_t link = lock.find(id);
-    Amount rest = left_of(link == none ? nullptr : &block.payment(link),
-        allowance.limit);
+    const PaymentEntry *found = link == none ? nullptr : &block.payment(link);
 
     if (left) {
-        *left = rest;
+        *left = left_of(found, allowance.limit);
     }
 
-    if (!fits(amount, rest)) {
+    if (!fits(amount, room_of(found, allowance.limit))) {
         view_->free_slots.push_back(index);
         return Reserve::used_up;
     }
@@ -385,9 +242,9 @@ bool Ledger::settle(Reservation &reservation, Amount cost,
     load_words(entry.id, id);
 
     PaymentLock lock(block, block.hash(id));
-    Amount rest = left_of(&entry, allowance.limit);
-    Amount charged = {charge(cost.uses, slot.uses, rest.uses),
-        charge(cost.msat, slot.msat, rest.msat)};
+    Amount room = room_of(&entry, allowance.limit);
+    Amount charged = {charge(cost.uses, slot.uses, room.uses),
+        charge(cost.msat, slot.msat, room.msat)};
 
     lock.begin(link);
     entry.spent_uses += charged.uses;
@@ -440,14 +297,14 @@ Ledger::Reserve Ledger::look(const uint8_t payment_hash[32],
 
     PaymentLock lock(block, block.hash(id));
     uint32_t link = lock.find(id);
-    Amount rest = left_of(link == none ? nullptr : &block.payment(link),
-        allowance.limit);
+    const PaymentEntry *found = link == none ? nullptr : &block.payment(link);
 
     if (left) {
-        *left = rest;
+        *left = left_of(found, allowance.limit);
     }
 
-    return fits(amount, rest) ? Reserve::held : Reserve::used_up;
+    return fits(amount, room_of(found, allowance.limit)) ? Reserve::held
+                                                         : Reserve::used_up;
 }
 
 bool Ledger::payment(const uint8_t payment_hash[32], Payment &out)
@@ -473,30 +330,6 @@ bool Ledger::payment(const uint8_t payment_hash[32], Payment &out)
     out.held = {entry.held_uses, entry.held_msat};
     out.expires = entry.expires;
     return true;
-}
-
-size_t Ledger::give_back_of_dead() noexcept
-{
-    const Block &block = view_->block;
-    uint32_t used = std::min(block.header->chunks_used.load(),
-        block.layout.chunks);
-    size_t count = 0;
-
-    for (uint32_t i = 0; i < used; i++) {
-        Chunk &chunk = block.chunks[i];
-        int rc = pthread_mutex_trylock(&chunk.owner);
-
-        if (rc == EOWNERDEAD) {
-            count += empty_chunk(block, chunk);
-            pthread_mutex_consistent(&chunk.owner);
-        }
-
-        if (rc == 0 || rc == EOWNERDEAD) {
-            pthread_mutex_unlock(&chunk.owner);
-        }
-    }
-
-    return count;
 }
 
 }  // namespace l402

@@ -32,7 +32,9 @@ void RevocationLock::recover() noexcept
 
         load_words(entry.id, id);
 
-        if (find(static_cast<Subject>(entry.subject.load()), id) == link) {
+        if (entry.state == live
+            && find(static_cast<Subject>(entry.subject.load()), id) == link)
+        {
             entry.seal = seal_of(entry);
 
         } else if (entry.state != vacant) {
@@ -79,6 +81,7 @@ uint32_t RevocationLock::add(const Revocation &revocation,
     std::atomic<uint64_t> &head = block_.revocation_head(hash_);
 
     shard_.busy.store(link, std::memory_order_release);
+    entry.state = leaving;
     entry.id.store(revocation.id.data());
     entry.subject = static_cast<uint8_t>(revocation.subject);
     entry.until = revocation.until;
@@ -97,7 +100,10 @@ void RevocationLock::change(uint32_t link, int64_t until, uint32_t generation)
 {
     RevocationEntry &entry = block_.revocation(link);
 
-    entry.generation = generation;
+    // A list that is still being loaded may be older than one that is there.
+    if (is_older(entry.generation, generation)) {
+        entry.generation = generation;
+    }
 
     if (entry.until == until) {
         return;
@@ -327,7 +333,15 @@ uint32_t Ledger::begin_list() noexcept
 
 void Ledger::end_list(uint32_t generation, int64_t now) noexcept
 {
-    view_->block.header->drop = uint64_t(generation) << 32;
+    std::atomic<uint64_t> &drop = view_->block.header->drop;
+    uint64_t before = drop;
+
+    // The drop of a newer one goes on.
+    while ((before == 0 || is_older(uint32_t(before >> 32), generation))
+           && !drop.compare_exchange_weak(before, uint64_t(generation) << 32))
+    {
+    }
+
     set_list_known_at(now);
 }
 

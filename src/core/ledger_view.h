@@ -3,15 +3,22 @@
 
 #include "ledger_layout.h"
 
+#include <sys/types.h>
 #include <vector>
 
 namespace l402 {
 
 struct Ledger::View {
-    View(void *memory, size_t bytes) : block(memory, bytes) {}
+    View(void *memory, size_t bytes);
+
+    // no_slot: none is free.
+    uint32_t take_slot() noexcept;
+    void be_own() noexcept;
+    bool take_another_chunk();
 
     ledger::Block         block;
     // What this process reserves with.
+    pid_t                 pid;
     std::vector<uint32_t> chunks;
     std::vector<uint32_t> free_slots;
 };
@@ -67,6 +74,17 @@ private:
     uint64_t     hash_;
     Shard       &shard_;
 };
+
+inline constexpr uint32_t no_slot = UINT32_MAX;
+
+Slot &slot_at(const Block &block, uint32_t slot) noexcept;
+
+// What is reserved of a payment, whose lock is held.
+Amount held_in_slots(const Block &block, uint32_t link) noexcept;
+bool is_in_slots(const Block &block, uint32_t link) noexcept;
+
+// Between begin() and end().
+void release(PaymentEntry &entry, Slot &slot) noexcept;
 
 // Gives back what the slots of a chunk still hold, whose process is gone.
 size_t empty_chunk(const Block &block, Chunk &chunk) noexcept;
