@@ -3,7 +3,8 @@
 // The lines of script.h are the request that is tried with the new token.
 // Beyond them: B and such a line: the buyer's request, c the old token's
 // caveats, A appended ones, T what the location mints (v no expiry,
-// c capabilities, n a constraint, a h p m binds), and x: no lower tier does.
+// c capabilities, n a constraint, u uses, b a balance, l closed grants,
+// a h p m binds), and x: no lower tier does.
 #include "script.h"
 
 #include "../unit/raising.h"
@@ -45,6 +46,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             for (size_t i = 0; i < 4; i++) {
                 sale.binds[i] = rest.find("ahpm"[i]) != rest.npos;
             }
+            sale.uses = rest.find('u') != rest.npos ? 3 : 0;
+            sale.balance = rest.find('b') != rest.npos ? 500 : 0;
+            sale.closes = rest.find('l') != rest.npos;
+            sale.buyer.needs_uses = sale.uses != 0;
+            sale.buyer.needs_balance = sale.balance != 0;
             if (rest.find('x') != rest.npos) {
                 sale.only_here = sale.conditions_minted_anew();
             }

@@ -29,6 +29,8 @@ CONDITIONS = {
     "request_method": ("GET,POST", "HEAD", "PUT", "get"),
     "preimage": (PREIMAGE, PREIMAGE.upper(), "00" * 32, PREIMAGE[1:]),
 }
+COUNTED = ["cservices=weather:1", "cweather_valid_until=1700003600",
+           "cweather_uses=10", "cweather_balance=5000"]
 FACTS = ["sweather", "t1", "kread", "n1700000000", "a203.0.113.7",
          "ha.example", "p/a/,", "mHEAD", "Mupload_max_bytes 5"]
 FORMS = {"v2": "", "v1": "1", "url": "u", "bare": "b", "url_bare": "ub",
@@ -74,6 +76,13 @@ def verify():
             "two_fields": ["cservices=maps:0", "+"] + good + ["fg"],
             "maps": good + ["smaps", "t2"],
             "uses": good + ["cweather_uses=5"],
+            "counted": FACTS + COUNTED + ["u", "b"],
+            "counted_closed": FACTS + COUNTED[:3] + ["cservices=weather:01",
+                                                     "cweather_balance=9"],
+            "counted_lower": FACTS + COUNTED + ["cweather_uses=3",
+                                                "cweather_balance=0"],
+            "counted_wider": FACTS + COUNTED + ["cweather_uses=11"],
+            "counted_appended": FACTS + COUNTED[:1] + ["cx", "u"] + COUNTED[2:],
             "sixty_four": FACTS + ["cservices=weather:1"] + ["cx=y"] * 63,
             "malformed": ["RAL402 AAAA:" + PREIMAGE],
     }.items():
@@ -93,6 +102,10 @@ def attenuate():
               FACTS + ["cservices=weather:1", f"A{name}={values[0]}"])
     write("attenuate", "all", FACTS + caveats(0) + caveats(1, "A"))
     write("attenuate", "unknown", FACTS + caveats(0) + ["Ax=y", "Agarbage"])
+    for name, line in {"uses": "weather_uses=3", "balance": "weather_balance=0",
+                       "more_uses": "weather_uses=11", "no_uses": "weather_uses=",
+                       "end": "valid_until=1700000001"}.items():
+        write("attenuate", "counted_" + name, FACTS + COUNTED + ["A" + line])
     write("attenuate", "two_services",
           FACTS + ["cservices=weather:1,weather_pro:0",
                    "Aweather_pro_valid_until=5", "Amaps_valid_until=x"])
@@ -113,6 +126,14 @@ def upgrade():
         write("upgrade", "bare_" + name,
               tried + buyer + ["cservices=weather:0"]
               + caveats(1, "A")[1:] + [anew])
+    for name, anew in {"counted": "Tub", "closed": "Tul", "plain": "Tl"}.items():
+        write("upgrade", "counted_" + name,
+              tried + buyer + COUNTED + ["cservices=weather:01",
+                                         "Aweather_uses=2", anew])
+        write("upgrade", "appended_" + name,
+              tried + buyer + COUNTED[:1]
+              + ["Aweather_capabilities=read", "Aweather_uses=5",
+                 "Aweather_balance=900", anew])
     write("upgrade", "held_down",
           tried + buyer + old + ["Aservices=weather:1"])
 

@@ -141,7 +141,7 @@ inline const char *const known_lines[] = {
     "crequest_host=a.example", "ha.example", "crequest_path=/a*,/b",
     "crequest_path=/a/b", "p/a/b", "crequest_method=GET,POST",
     "crequest_method=HEAD", "mHEAD", "t1", "t2", "kread", "r", "cx=y", "c",
-    "A=", "Ax=y", "Bt2", "Tcnahpm", "Tcnahpmx",
+    "A=", "Ax=y", "Bt2", "Tcnahpm", "Tcnahpmx", "Tub", "Tul", "Tl",
     ("cpreimage=000102030405060708090a0b0c0d0e0f"
      "101112131415161718191a1b1c1d1e1f"),
     "Aservices=weather:0", "Avalid_until=1700000000", "Aupload_max_bytes=5",

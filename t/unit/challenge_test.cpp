@@ -65,6 +65,101 @@ void a_token_for_ever_has_no_expiry(void **)
     assert_text(caveats[0], "services=w:0");
 }
 
+void what_is_counted_is_minted_behind_the_expiry(void **)
+{
+    l402::Terms terms;
+
+    terms.service = "w";
+    terms.uses = 10;
+    terms.balance_msat = 5000;
+
+    auto caveats = l402::minted_caveats(terms);
+    assert_int_equal(caveats.size(), 3);
+    assert_text(caveats[1], "w_uses=10");
+    assert_text(caveats[2], "w_balance=5000");
+
+    terms.valid_until = now;
+    terms.has_capabilities = true;
+    caveats = l402::minted_caveats(terms);
+    assert_int_equal(caveats.size(), 5);
+    assert_text(caveats[1], "w_valid_until=1700000000");
+    assert_text(caveats[2], "w_uses=10");
+    assert_text(caveats[3], "w_balance=5000");
+    assert_text(caveats[4], "w_capabilities=");
+}
+
+// A longer number would be refused, by every gate and after it was paid for.
+void a_count_has_no_more_digits_than_a_number_may_have(void **)
+{
+    l402::Terms terms;
+
+    terms.service = "w";
+    terms.uses = UINT64_MAX;
+    terms.balance_msat = l402::max_amount_msat;
+
+    auto caveats = l402::minted_caveats(terms);
+    assert_text(caveats[1], "w_uses=999999999999999999");
+    assert_text(caveats[2], "w_balance=999999999999999999");
+}
+
+void where_something_could_look_minted_the_grants_are_closed(void **)
+{
+    l402::Terms terms;
+
+    auto last = [&] { return l402::minted_caveats(terms).back(); };
+
+    terms.service = "w";
+    terms.tier = 3;
+    terms.closes_grants = true;
+    assert_text(last(), "services=w:03");
+    terms.valid_until = now;
+    assert_text(last(), "services=w:03");
+    terms.uses = 5;
+    assert_text(last(), "services=w:03");
+    assert_int_equal(l402::minted_caveats(terms).size(), 4);
+
+    // As it stands behind the grants, so it stands before all else.
+    terms.constraints = {{"rows", 5}};
+    assert_int_equal(l402::minted_caveats(terms).size(), 4);
+    assert_text(last(), "rows=5");
+    terms.constraints.clear();
+    terms.has_capabilities = true;
+    assert_text(last(), "w_capabilities=");
+    terms.has_capabilities = false;
+    terms.balance_msat = 1;
+    assert_text(last(), "w_balance=1");
+    assert_int_equal(l402::minted_caveats(terms).size(), 4);
+    terms.balance_msat = 0;
+
+    bool l402::Terms::*const ties[] = {&l402::Terms::bind_address,
+        &l402::Terms::bind_host, &l402::Terms::bind_path,
+        &l402::Terms::bind_method};
+
+    for (bool l402::Terms::*tie : ties) {
+        terms.*tie = true;
+        assert_int_equal(l402::minted_caveats(terms).size(), 4);
+        assert_text(l402::minted_caveats(terms)[2], "w_uses=5");
+        terms.*tie = false;
+    }
+
+    terms.closes_grants = false;
+    assert_text(last(), "w_uses=5");
+}
+
+void a_condition_is_named_once(void **)
+{
+    l402::Terms terms;
+
+    terms.service = "w";
+    terms.uses = 5;
+    terms.closes_grants = true;
+
+    auto conditions = l402::minted_conditions(terms);
+    assert_int_equal(conditions.size(), 2);
+    assert_text(conditions[0], "services");
+    assert_text(conditions[1], "w_uses");
+}
+
 void tiers_are_written_as_numbers(void **)
 {
     l402::Terms terms;
@@ -188,6 +283,11 @@ int main()
         cmocka_unit_test(the_minted_caveats_stand_in_their_fixed_order),
         cmocka_unit_test(whatever_a_location_grants_or_ties_is_minted),
         cmocka_unit_test(a_token_for_ever_has_no_expiry),
+        cmocka_unit_test(what_is_counted_is_minted_behind_the_expiry),
+        cmocka_unit_test(a_count_has_no_more_digits_than_a_number_may_have),
+        cmocka_unit_test(
+            where_something_could_look_minted_the_grants_are_closed),
+        cmocka_unit_test(a_condition_is_named_once),
         cmocka_unit_test(tiers_are_written_as_numbers),
         cmocka_unit_test(a_minted_token_commits_to_its_payment_hash),
         cmocka_unit_test(each_key_mints_with_its_own_root_key_and_hint),

@@ -248,6 +248,160 @@ void nobody_pays_for_an_upgrade_that_opens_nothing(void **)
     assert_true(fits.find());
 }
 
+// ---- counts ----
+
+Verdict raised(Attempt &a, const Terms &terms, Terms later)
+{
+    assert_true(a.find(terms));
+    // The price may be worked out when the upgrade is sold.
+    return a.judge(a.bought(later), 1);
+}
+
+Verdict raised(Attempt &a, const Terms &terms)
+{
+    return raised(a, terms, terms);
+}
+
+void the_old_payments_counts_stay_with_it(void **)
+{
+    Terms terms = tier_1();
+
+    terms.uses = 3;
+    terms.balance_msat = 7000;
+
+    for (bool closed : {false, true}) {
+        std::vector<std::string> caveats{"services=weather:0",
+            "weather_valid_until=1700003600", "weather_uses=10",
+            "weather_balance=500"};
+
+        if (closed) {
+            caveats.push_back("services=weather:00");
+        }
+
+        Attempt a(caveats);
+        Attempt b(caveats);
+        Verdict v = raised(a, terms);
+
+        assert_int_equal(a.upgrade.carried.size(), 0);
+        assert_int_equal(int(v.result), int(Result::ok));
+        assert_int_equal(v.uses, 3);
+        assert_int_equal(v.minted_uses, 3);
+        assert_int_equal(v.balance_msat, 7000);
+        assert_int_equal(v.minted_balance_msat, 7000);
+
+        // Also where the new one is not counted.
+        v = raised(b, tier_1());
+        assert_int_equal(int(v.result), int(Result::ok));
+        assert_false(v.has_uses || v.has_balance);
+    }
+}
+
+void a_count_that_was_appended_is_carried_over(void **)
+{
+    Terms   terms = tier_1();
+    Attempt a({"services=weather:0", "weather_uses=10", "weather_uses=5",
+        "weather_uses=2", "weather_balance=900"});
+
+    terms.uses = 3;
+
+    Verdict v = raised(a, terms);
+
+    assert_int_equal(a.upgrade.carried.size(), 3);
+    assert_int_equal(int(v.result), int(Result::ok));
+    assert_int_equal(v.uses, 2);
+    assert_int_equal(v.minted_uses, 3);
+    assert_int_equal(v.balance_msat, 900);
+}
+
+// What is carried over must not look minted: it would be a count of the
+// holder's own choice, for nothing.
+void what_is_carried_over_was_not_minted(void **)
+{
+    Attempt a({"services=weather:0", "weather_valid_until=1700003600",
+        "weather_capabilities=read", "weather_uses=1000",
+        "weather_balance=1000"});
+
+    a.below.push_back("weather_capabilities");
+    assert_true(a.find());
+
+    std::string bought = a.bought();
+    Verdict     v = a.judge(bought, 1);
+
+    assert_int_equal(int(v.result), int(Result::ok));
+    assert_int_equal(v.uses, 1000);
+    assert_int_equal(v.minted_uses, 0);
+    assert_int_equal(v.minted_balance_msat, 0);
+    a.facts.needs_uses = true;
+    assert_int_equal(int(a.judge(bought, 1).result),
+        int(Result::insufficient));
+}
+
+// The price, and so the balance, may not be worked out when the upgrade is
+// looked for.
+void a_balance_is_compared_when_it_is_known(void **)
+{
+    Terms   terms = tier_1(), later = terms;
+    Attempt a({"services=weather:0", "weather_balance=9000",
+        "weather_balance=800"});
+
+    terms.balance_msat = 1;
+    a.facts.needs_balance = true;
+
+    for (uint64_t balance : {500, 800, 5000}) {
+        later.balance_msat = balance;
+
+        Verdict v = raised(a, terms, later);
+
+        assert_int_equal(int(v.result), int(Result::ok));
+        assert_int_equal(v.minted_balance_msat, balance);
+        assert_int_equal(v.balance_msat, std::min<uint64_t>(balance, 800));
+    }
+}
+
+void a_closed_token_can_be_raised_and_its_holders_copy_cannot(void **)
+{
+    Terms terms = tier_1();
+
+    for (bool closes : {false, true}) {
+        terms.closes_grants = closes;
+
+        for (const char *expiry : {"weather_valid_until=1700003600", "x"}) {
+            Attempt a({"services=weather:0", expiry, "services=weather:00"});
+
+            assert_int_equal(int(raised(a, terms).result), int(Result::ok));
+        }
+        for (const char *copy : {"services=weather:0", "services=",
+                 "services=weather:00", "services=weather:000"})
+        {
+            Attempt a({"services=weather:0", "services=weather:00", copy});
+
+            if (a.find(terms)) {
+                fail_msg("raised with %s", copy);
+            }
+        }
+    }
+}
+
+void nobody_pays_for_an_upgrade_of_which_nothing_is_left(void **)
+{
+    Terms terms = tier_1();
+
+    terms.uses = 5;
+    terms.balance_msat = 5;
+
+    Attempt none({"services=weather:0", "weather_uses=9", "weather_uses=0"});
+    Attempt broke({"services=weather:0", "weather_uses=9",
+        "weather_balance=9", "weather_balance=0"});
+    Attempt some({"services=weather:0", "weather_uses=9", "weather_uses=1"});
+
+    assert_false(none.find(terms));
+    assert_true(some.find(terms));
+    // Only where balances are asked for.
+    assert_true(broke.find(terms));
+    broke.facts.needs_balance = true;
+    assert_false(broke.find(terms));
+}
+
 }  // namespace
 
 int main()
@@ -260,6 +414,13 @@ int main()
         cmocka_unit_test(what_a_holder_appended_is_carried_over),
         cmocka_unit_test(what_the_location_mints_is_minted_anew),
         cmocka_unit_test(nobody_pays_for_an_upgrade_that_opens_nothing),
+        cmocka_unit_test(the_old_payments_counts_stay_with_it),
+        cmocka_unit_test(a_count_that_was_appended_is_carried_over),
+        cmocka_unit_test(what_is_carried_over_was_not_minted),
+        cmocka_unit_test(a_balance_is_compared_when_it_is_known),
+        cmocka_unit_test(
+            a_closed_token_can_be_raised_and_its_holders_copy_cannot),
+        cmocka_unit_test(nobody_pays_for_an_upgrade_of_which_nothing_is_left),
     };
 
     return cmocka_run_group_tests_name("upgrade", tests, nullptr, nullptr);
