@@ -186,6 +186,8 @@ struct ngx_http_l402_main_conf_t {
     ngx_array_t          sellers;    // of ngx_http_l402_seller_t
     ngx_shm_zone_t      *settled_zone;  // null: no location asks
 
+    struct ngx_http_l402_redis_t *redis;  // null: no l402_redis
+
     // Variables that may have been read before the credential was taken off.
     ngx_int_t            credential_variables[3];
     // A variable without a readable name: its value is a request's context.

@@ -1,5 +1,6 @@
 // Directives, read one by one.
 
+#include "ngx_http_l402_redis.h"
 #include "ngx_http_l402_zone.h"
 
 #include "core/caveats.h"
@@ -274,6 +275,13 @@ ngx_command_t  ngx_http_l402_commands[] = {
     { ngx_string("l402_invoice_service"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_http_l402_invoice_service,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("l402_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_NOARGS,
+      ngx_http_l402_set_redis,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       nullptr },

@@ -1,6 +1,7 @@
 // The module's entry: what nginx calls at start, in each worker, and at its
 // end.
 
+#include "ngx_http_l402_redis.h"
 #include "ngx_http_l402_zone.h"
 
 #include <sodium.h>
@@ -58,7 +59,8 @@ ngx_int_t postconfiguration(ngx_conf_t *cf)
 
     if (add_access_handler(cf) != NGX_OK
         || index_variables(cf, mcf) != NGX_OK
-        || ngx_http_l402_init_settled(cf, mcf) != NGX_CONF_OK)
+        || ngx_http_l402_init_settled(cf, mcf) != NGX_CONF_OK
+        || ngx_http_l402_check_redis(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -139,6 +141,7 @@ ngx_int_t start_worker(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
 
     ngx_http_l402_start_settled(mcf);
     mcf->ledger = ngx_http_l402_ledger(mcf);
+    ngx_http_l402_start_redis(cycle, mcf);
     ngx_http_l402_start_count(cycle, mcf);
 
     auto stocks = static_cast<ngx_http_l402_stock_t **>(mcf->stocks.elts);
@@ -209,6 +212,8 @@ void exit_process(ngx_cycle_t *cycle)
     for (ngx_uint_t i = 0; i < mcf->services.nelts; i++) {
         services[i]->settlement.reset();
     }
+
+    ngx_http_l402_stop_redis(mcf);
 
     // Requests that are parked for an invoice hold calls of this transport; a
     // worker that is told to stop at once leaves both as they are.

@@ -4,7 +4,7 @@ build_packages=(
     g++ make cmake
     nginx nginx-dev
     libssl-dev libcurl4-openssl-dev libsodium-dev libsecp256k1-dev
-    nlohmann-json3-dev libcli11-dev
+    libhiredis-dev nlohmann-json3-dev libcli11-dev
 )
 
 demo_packages=(curl openssl)
@@ -12,6 +12,7 @@ demo_packages=(curl openssl)
 test_packages=(
     "${demo_packages[@]}"
     clang libclang-rt-14-dev llvm
+    redis-server redis-sentinel
     libcmocka-dev libmacaroons-dev python3 python3-pymacaroons
     nghttp2-client valgrind git procps groff-base
     # Test::Nginx and what it loads

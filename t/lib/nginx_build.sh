@@ -21,7 +21,8 @@ build_nginx() {
     stamp=$( { printf '%s\n' "$@" "${nginx_features[@]}"
                cat "$repo/config" "$repo/t/lib/sanitizer_hooks.c" \
                    "$source/src/core/nginx.h"
-               cd "$repo" && ls src/core src/invoice src/nginx include/l402
+               cd "$repo" && ls src/core src/invoice src/redis src/nginx \
+                   include/l402
              } | sha256sum)
 
     if [ "$stamp" != "$(cat "$work/configured" 2>/dev/null)" ]; then
