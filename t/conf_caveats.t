@@ -319,7 +319,8 @@ for (['their path', 'path', 1], ['their host', 'host', 0],
 
 my $variable = 'the price of "l402 a" is variable: a token bought at its '
     . 'cheapest opens its dearest request; "l402_bind path" ties a token to '
-    . 'the path it was bought for';
+    . 'the path it was bought for, "l402_uses" or "l402_metered" bound what it '
+    . 'is worth';
 
 warned("a variable price$_->[0]", [$variable],
     location => "l402 a; $_->[1]\nl402_price \$arg_p; # here")

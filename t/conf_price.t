@@ -117,7 +117,8 @@ accepted("l402_zone $_", conf => "l402_zone $_;") for qw(a:32k a:1m a:1M);
 
 sub variable { "the price of \"l402 $_[0]\" is variable: a token bought at "
     . 'its cheapest opens its dearest request; "l402_bind path" ties a token '
-    . 'to the path it was bought for' }
+    . 'to the path it was bought for, "l402_uses" or "l402_metered" bound '
+    . 'what it is worth' }
 sub two { "service \"$_[0]\" tier $_[1] is sold at two prices, $_[2]msat and "
     . "$_[3]msat: the cheaper token opens both locations" }
 

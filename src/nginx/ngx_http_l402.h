@@ -182,7 +182,6 @@ struct ngx_http_l402_main_conf_t {
     ngx_str_t            zone_file;  // empty: none
     ngx_flag_t           salvage;    // what is whole of a damaged file
     size_t               ledger_bytes;  // of the zone; 0: no room for one
-    ngx_uint_t           has_redis;  // hosts share what is revoked
     ngx_array_t          sellers;    // of ngx_http_l402_seller_t
     ngx_shm_zone_t      *settled_zone;  // null: no location asks
 

@@ -61,7 +61,7 @@ char *ngx_http_l402_set_revocation(ngx_conf_t *cf, ngx_command_t *, void *conf)
     }
 
     // A list that comes from elsewhere has to have come.
-    if (mcf->has_redis) {
+    if (mcf->redis) {
         int64_t known_at = mcf->ledger.list_known_at();
 
         if (known_at == 0

@@ -55,11 +55,37 @@ bool warn_two_prices(ngx_conf_t *cf, const LocConf *a, const LocConf *b)
 
 void warn_variable_price(ngx_conf_t *cf, const LocConf *lcf)
 {
-    if (!(lcf->bind & NGX_HTTP_L402_BIND_PATH)) {
+    if (!(lcf->bind & NGX_HTTP_L402_BIND_PATH) && !lcf->count.uses
+        && !lcf->count.cost)
+    {
         ngx_http_l402_log_at(cf, NGX_LOG_WARN, lcf->price.place,
             "the price of \"l402 %V\" is variable: a token bought at its "
             "cheapest opens its dearest request; \"l402_bind path\" ties a "
-            "token to the path it was bought for", &lcf->service);
+            "token to the path it was bought for, \"l402_uses\" or "
+            "\"l402_metered\" bound what it is worth", &lcf->service);
+    }
+}
+
+// Once: a restart, or a new host, would renew what was used up.
+void warn_forgetful(ngx_conf_t *cf, const MainConf *mcf, const LocConf *lcf)
+{
+    const ngx_http_l402_count_conf_t &count = lcf->count;
+
+    if (mcf->zone_file.len == 0 && mcf->redis == nullptr) {
+        ngx_http_l402_log_at(cf, NGX_LOG_WARN,
+            count.uses ? count.uses_place : count.metered_place,
+            "\"%s\" counts in memory alone: a restart of nginx renews every "
+            "token; \"l402_zone\" with \"file=\" or \"l402_redis\" keeps what "
+            "was counted", count.uses ? "l402_uses" : "l402_metered");
+    }
+}
+
+void warn_stale(ngx_conf_t *cf, const MainConf *mcf, const LocConf *lcf)
+{
+    if (mcf->redis == nullptr) {
+        ngx_http_l402_log_at(cf, NGX_LOG_WARN, lcf->revocation_place,
+            "\"max_stale\" has no effect without \"l402_redis\": the list of "
+            "this host is never old");
     }
 }
 
@@ -84,9 +110,20 @@ void ngx_http_l402_warn(ngx_conf_t *cf, MainConf *mcf)
     auto locations = static_cast<LocConf **>(mcf->locations.elts);
     const LocConf *last_variable = nullptr;
     const LocConf *last_upgrade = nullptr;
+    bool forgetful = false, stale = false;
 
     for (ngx_uint_t i = 0; i < mcf->locations.nelts; i++) {
         LocConf *lcf = locations[i];
+
+        if (!forgetful && (lcf->count.uses || lcf->count.cost)) {
+            warn_forgetful(cf, mcf, lcf);
+            forgetful = true;
+        }
+
+        if (!stale && lcf->max_stale) {
+            warn_stale(cf, mcf, lcf);
+            stale = true;
+        }
 
         if (lcf->price.value == nullptr) {
             continue;
