@@ -31,10 +31,11 @@ example_loads() {
     local example=$1 root=$build/conf/$(basename "$1" .conf) path
     local conf=$root/nginx.conf
 
-    rm -rf "$root" && mkdir -p "$root/var/log/nginx" "$root/run"
+    rm -rf "$root" && mkdir -p "$root/var/log/nginx" \
+        "$root/var/lib/nginx" "$root/run"
 
     sed -e "s#\(load_module \).*ngx_http_l402_module.so#\1$L402_MODULE#" \
-        -e "s#\([ :]\)\(/etc\|/run\|/var\)/#\1$root\2/#g" \
+        -e "s#\([ :=]\)\(/etc\|/run\|/var\)/#\1$root\2/#g" \
         "$example" >"$conf"
     grep -q '^ *pid ' "$conf" || echo "pid $root/run/nginx.pid;" >>"$conf"
     grep -q '^ *error_log ' "$conf" || echo "error_log stderr;" >>"$conf"
