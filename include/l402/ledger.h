@@ -158,7 +158,7 @@ public:
     // back, and its slots are free. No view any more.
     void detach() noexcept;
 
-    // For tests: is everything as it should be, while nobody else uses it?
+    // For tests: is everything as it should be, where nobody else uses it?
     // Null, or what is wrong.
     const char *self_check() const;
 

@@ -221,54 +221,6 @@ size_t join_twins(const Block &block) noexcept
     return joined;
 }
 
-// Table lists and chains: every entry is in exactly one of them.
-template <typename Entry, typename Head>
-const char *check_table(const Block &block, const Table &table,
-    const Entry *entries, const std::atomic<Head> *heads, size_t buckets)
-{
-    std::vector<uint8_t> seen(block.layout.entries + 1, 0);
-    uint64_t used = 0;
-
-    auto follow = [&](uint32_t link, uint32_t state) {
-        for ( /* void */ ; link != none; link = entries[link - 1].next) {
-            if (link > table.fresh || seen[link]
-                || entries[link - 1].state != state)
-            {
-                return false;
-            }
-
-            seen[link] = 1;
-            used += state == live;
-        }
-
-        return true;
-    };
-
-    if (!follow(table.free, vacant)) {
-        return "the list of free entries is broken";
-    }
-
-    for (size_t i = 0; i < buckets; i++) {
-        if (!follow(static_cast<uint32_t>(heads[i]), live)) {
-            return "a chain is broken";
-        }
-    }
-
-    for (uint32_t link = 1; link <= table.fresh; link++) {
-        const Entry &entry = entries[link - 1];
-
-        if (entry.state == live && !seen[link]) {
-            return "an entry is in no chain";
-        }
-
-        if (entry.state == live && entry.seal != seal_of(entry)) {
-            return "a seal is wrong";
-        }
-    }
-
-    return used <= table.used ? nullptr : "more is in use than is counted";
-}
-
 }  // namespace
 
 Ledger::Found Ledger::inspect(const void *memory, size_t bytes) noexcept
@@ -346,32 +298,6 @@ bool Ledger::move(const void *from, size_t from_bytes, void *to,
     target.header->list_known_at = source.header->list_known_at.load();
     target.header->generation = source.header->generation.load();
     return !full;
-}
-
-const char *Ledger::self_check() const
-{
-    const Block &block = view_->block;
-    const char *wrong = check_table(block, block.header->payments,
-        block.payments, block.payment_heads, block.layout.entries);
-
-    if (wrong == nullptr) {
-        wrong = check_table(block, block.header->revocations,
-            block.revocations, block.revocation_heads,
-            block.layout.revocation_buckets);
-    }
-
-    for (uint32_t i = 0; wrong == nullptr && i < block.layout.entries; i++) {
-        const PaymentEntry &entry = block.payments[i];
-
-        if (entry.state == live
-            && (entry.held_uses || entry.held_msat)
-            && active_slots(block) == 0)
-        {
-            wrong = "something is held by nobody";
-        }
-    }
-
-    return wrong;
 }
 
 }  // namespace l402
