@@ -169,6 +169,7 @@ public:
         size_t revocations = 0;
         size_t reservations = 0;  // given back
         size_t damaged = 0;       // entries whose seal is wrong
+        size_t missing = 0;       // about how many are not where a chain leads
     };
     static Found inspect(const void *block, size_t bytes) noexcept;
     static Found rebuild(void *block, size_t bytes) noexcept;

@@ -44,6 +44,16 @@ bool is_good(const Block &block, uint32_t link, const RevocationEntry &entry)
            && is_subject(entry);
 }
 
+const Table &table_of(const Block &block, const PaymentEntry &) noexcept
+{
+    return block.header->payments;
+}
+
+const Table &table_of(const Block &block, const RevocationEntry &) noexcept
+{
+    return block.header->revocations;
+}
+
 size_t active_slots(const Block &block) noexcept
 {
     size_t count = 0;
@@ -60,13 +70,45 @@ size_t active_slots(const Block &block) noexcept
 template <typename Entry>
 bool is_damaged(const Block &block, uint32_t link, const Entry &entry) noexcept
 {
-    if (entry.state == leaving) {
+    if (is_good(block, link, entry)) {
         return false;
     }
 
-    return entry.state == vacant
-               ? entry.seal != 0 && entry.seal == seal_of(entry)
-               : !is_good(block, link, entry);
+    // Whatever leaves loses its seal.
+    return (entry.state != vacant && entry.state != leaving)
+           || (entry.seal != 0 && !is_busy(table_of(block, entry), link));
+}
+
+// Whoever is in a chain is live at every moment of its life there. Entries
+// alone, not whole chains, for they may lead anywhere.
+template <typename Entry>
+bool leads_nowhere(const Block &block, const Entry *entries, uint64_t head)
+    noexcept
+{
+    auto link = static_cast<uint32_t>(head);
+
+    return link != none
+           && (link > block.layout.entries
+               || entries[link - 1].state == vacant
+               || entries[link - 1].state == leaving);
+}
+
+template <typename Entry, typename Head>
+size_t count_missing(const Block &block, const Entry *entries,
+    const std::atomic<Head> *heads, size_t buckets) noexcept
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < buckets; i++) {
+        count += leads_nowhere(block, entries, heads[i]);
+    }
+
+    for (uint32_t i = 0; i < block.layout.entries; i++) {
+        count += is_good(block, i + 1, entries[i])
+                 && leads_nowhere(block, entries, entries[i].next);
+    }
+
+    return count;
 }
 
 // Two of one payment: the second was made where a process died before the
@@ -238,6 +280,10 @@ Ledger::Found Ledger::inspect(const void *memory, size_t bytes) noexcept
         found.damaged += is_damaged(block, i + 1, revocation);
     }
 
+    found.missing = count_missing(block, block.payments, block.payment_heads,
+            block.layout.entries)
+        + count_missing(block, block.revocations, block.revocation_heads,
+            block.layout.revocation_buckets);
     found.reservations = active_slots(block);
     return found;
 }

@@ -34,57 +34,56 @@ size_t believable(const Header &header, size_t size, size_t expected) noexcept
                ? header.bytes : size;
 }
 
-uint64_t in_use(const Header &header, uint32_t entries) noexcept
-{
-    auto count = [entries](const Table &table) {
-        uint64_t used = table.used;
-
-        return used <= entries ? used : 0;
-    };
-
-    return count(header.payments) + count(header.revocations);
-}
-
 }  // namespace
 
 bool Content::read(int fd, size_t size, size_t expected)
 {
     alignas(Header) char head[sizeof(Header)] = {};
-    auto &claimed = *reinterpret_cast<const Header *>(head);
 
     (void) read_into(fd, std::min(size, sizeof(head)), head);
-    bytes = std::max(believable(claimed, size, expected), Ledger::min_bytes);
+    bytes = std::max(believable(*reinterpret_cast<const Header *>(head), size,
+        expected), Ledger::min_bytes);
 
     if (!map_zeros(std::max(bytes, size), copy)) {
         return false;
     }
 
-    bool all = read_into(fd, size, copy.block());
-    bool known = has_magic(header());
+    bool all_was_read = read_into(fd, size, copy.block());
 
-    readable = !known || header().version == layout_version;
+    readable = !has_magic(header()) || header().version == layout_version;
 
     if (readable) {
         found = Ledger::inspect(copy.block(), bytes);
     }
 
-    uint64_t good = found.payments + found.revocations;
+    // A size that is wrong in the header.
+    if (readable && size != bytes && size >= Ledger::min_bytes) {
+        Ledger::Found other = Ledger::inspect(copy.block(), size);
 
-    if (readable) {
-        uint64_t used = known ? in_use(header(), Layout(bytes).entries) : 0;
-
-        lost = std::max<uint64_t>(found.damaged, used > good ? used - good : 0);
+        if (other.payments + other.revocations > 0
+            && other.payments + other.revocations >= good())
+        {
+            found = other;
+            bytes = size;
+        }
     }
 
+    judge(size, all_was_read);
+    return true;
+}
+
+void Content::judge(size_t size, bool all_was_read)
+{
     if (size == 0) {
         damage = "is empty";
 
-    } else if (!all) {
+    } else if (!all_was_read) {
         damage = "cannot be read whole";
 
-    } else if (!known) {
+    } else if (!has_magic(header())) {
         damage = "does not begin as a ledger";
-        foreign = good == 0 && !is_zero(head, std::min(size, sizeof(head)));
+        foreign = good() == 0
+                  && !is_zero(copy.block(), std::min(size, sizeof(Header)));
 
     } else if (!readable) {
         damage = "has the layout of another version of this module ("
@@ -101,10 +100,21 @@ bool Content::read(int fd, size_t size, size_t expected)
 
     } else if (found.damaged) {
         damage = "has damaged entries: " + number(found.damaged) + ", and "
-                 + number(good) + " good ones";
-    }
+                 + number(good()) + " good ones";
 
-    return true;
+    } else if (found.missing && !was_cut_short()) {
+        damage = "has " + number(good()) + " entries, and about "
+                 + number(found.missing) + " are missing";
+    }
+}
+
+bool Content::was_cut_short() const
+{
+    const char *text = header().boot_id;
+
+    return !header().clean
+           && boot_id() != std::string(text,
+                  strnlen(text, sizeof(header().boot_id)));
 }
 
 }  // namespace l402::ledger

@@ -31,6 +31,11 @@ std::string counted(uint64_t n, const char *what)
     return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
 }
 
+std::string counted_entries(uint64_t n)
+{
+    return std::to_string(n) + (n == 1 ? " entry" : " entries");
+}
+
 std::string carried(const Ledger::Found &found)
 {
     return counted(found.payments, "payment") + " and "
@@ -84,6 +89,13 @@ std::string too_small(const std::string &path, const Ledger::Found &found,
            + " of either that the zone has room for: make the zone larger";
 }
 
+std::string in_use(const std::string &path, size_t is, size_t wanted)
+{
+    return quoted(path) + " is in use with " + std::to_string(is)
+           + " bytes, and would have " + std::to_string(wanted) + " now: stop "
+           "nginx and start it again to change the size of the zone";
+}
+
 bool fits(const Ledger::Found &found, size_t bytes) noexcept
 {
     size_t entries = Layout(bytes).entries;
@@ -94,15 +106,12 @@ bool fits(const Ledger::Found &found, size_t bytes) noexcept
 void note_crash(const std::string &path, const Content &content,
     std::vector<std::string> &notes)
 {
-    const Header &header = content.header();
-    std::string boot = boot_id();
-
-    if (!header.clean && boot != std::string(header.boot_id,
-            strnlen(header.boot_id, sizeof(header.boot_id))))
-    {
+    if (content.was_cut_short()) {
         notes.push_back("the machine was started anew while " + quoted(path)
             + " was in use: what was counted in the last half a minute before "
-              "may be missing");
+              "may be missing"
+            + (content.lost() ? ", about " + counted_entries(content.lost()) + " "
+                  + (content.lost() == 1 ? "is" : "are") + " missing" : ""));
     }
 }
 
@@ -257,9 +266,7 @@ LedgerOpener::Step LedgerOpener::join(Descriptor &fd)
     }
 
     if (size != bytes_) {
-        return fail(quoted(path_) + " is in use with " + std::to_string(size)
-            + " bytes, and would have " + std::to_string(bytes_) + " now: "
-              "stop nginx and start it again to change the size of the zone");
+        return fail(in_use(path_, size, bytes_));
     }
 
     if (!map_shared(fd.get(), size, mapping)) {
@@ -430,11 +437,11 @@ LedgerOpener::Step LedgerOpener::replace(Descriptor &fd, const Content &content)
 
     } else {
         notes_.push_back(quoted(path_) + " " + content.damage
-            + ": it was set aside as " + quoted(aside) + ", " + carried(found)
-            + " were carried over, and about "
-            + (content.readable ? counted(content.lost, "entry")
-                                : std::string("all that it held"))
-            + " lost");
+            + ": it was set aside as " + quoted(aside) + ", "
+            + carried(found) + " were carried over, "
+            + (content.readable
+                   ? "about " + counted_entries(content.lost())
+                   : "all that it held") + " lost");
     }
 
     fd.reset(-1);
@@ -502,6 +509,10 @@ bool LedgerFile::check(const std::string &path, size_t bytes, Damaged damaged,
 
     // What is being changed cannot be judged.
     if (is_locked(fd.get())) {
+        if (size != bytes) {
+            notes.push_back(in_use(path, size, bytes));
+        }
+
         return true;
     }
 

@@ -239,6 +239,7 @@ uint32_t pop(Table &table, Entry *entries, uint32_t count) noexcept
     } else if (table.fresh < count) {
         // Whatever was in this memory before.
         entries[table.fresh].state = vacant;
+        entries[table.fresh].seal = 0;
         link = ++table.fresh;
 
     } else {
@@ -256,7 +257,7 @@ void push(Table &table, Entry *entries, uint32_t link) noexcept
     Entry &entry = entries[link - 1];
 
     entry.next = table.free.load();
-    // Tells it from one whose state was damaged.
+    // Tells it from one whose state is damaged.
     entry.seal = 0;
     entry.state = vacant;
     table.free = link;

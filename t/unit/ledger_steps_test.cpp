@@ -229,10 +229,12 @@ void survive(const Shared &dead, Shared &copy, pid_t pid, const Log &log)
 void rise_again(const Shared &dead, Shared &copy, const Log &log)
 {
     memcpy(copy.memory, dead.memory, copy.bytes);
-    assert_int_equal(Ledger::inspect(copy.memory, copy.bytes).damaged, 0);
 
-    Ledger::Found found = Ledger::rebuild(copy.memory, copy.bytes);
+    Ledger::Found found = Ledger::inspect(copy.memory, copy.bytes);
 
+    assert_int_equal(found.damaged, 0);
+    assert_int_equal(found.missing, 0);
+    found = Ledger::rebuild(copy.memory, copy.bytes);
     assert_int_equal(found.damaged, 0);
 
     Ledger ledger(copy.memory, copy.bytes);
