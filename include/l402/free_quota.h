@@ -31,7 +31,7 @@ public:
     static constexpr uint64_t max_window = 366ULL * 86400 * 1000;  // ms
 
     // A client takes so much. Each has a place in two sets of a few, so that
-    // four fifths of a table fill before one finds none.
+    // two thirds of a table fill before one finds none.
     static constexpr size_t bytes_per_client = 24;
 
     // In zeroed memory of that size (at least 1024), aligned to 8 bytes. With
