@@ -161,8 +161,7 @@ FreeQuota::Taken FreeQuota::take(const Hash &client, const FreeRule &rule,
             return may_say(now) ? Taken::no_room_and_say_so : Taken::no_room;
         }
 
-        // Nobody's until all of it is there.
-        entry->state.exchange(0);
+        // Its window has ended, whosever it is, until all of it is there.
         entry->first.store(place.first);
         entry->second.store(place.second);
         entry->state.store(pack(now + rule.window, 1));
