@@ -13,6 +13,7 @@ extern ngx_module_t ngx_http_l402_filter_module;
 }
 
 #include "l402/challenge.h"
+#include "l402/free_quota.h"
 #include "l402/invoice_client.h"
 #include "l402/ledger.h"
 #include "l402/settled_memory.h"
@@ -118,6 +119,16 @@ struct ngx_http_l402_count_conf_t {
     ngx_http_l402_place_t      metered_place;
 };
 
+// An l402_free directive: all that inherits it shares one quota.
+struct ngx_http_l402_free_t {
+    l402::FreeRule             rule;
+    ngx_http_complex_value_t  *key;    // null: the client's address
+    ngx_str_t                  scope;  // as long as it stands where it does
+    ngx_uint_t                 is_used;  // something is protected there
+    ngx_uint_t                 sells;    // and not for nothing
+    ngx_http_l402_place_t      place;
+};
+
 enum ngx_http_l402_bind_e : ngx_uint_t {
     NGX_HTTP_L402_BIND_ADDRESS = 2,
     NGX_HTTP_L402_BIND_HOST    = 4,
@@ -150,6 +161,7 @@ struct ngx_http_l402_loc_conf_t {
 
     ngx_http_l402_price_t      price;
     ngx_http_l402_price_t      upgrade_price;
+    ngx_http_l402_free_t      *free;  // null: none
     ngx_http_complex_value_t  *memo;
     ngx_str_t                  invoice_from;
     ngx_http_l402_service_t   *invoice_service;
@@ -176,6 +188,8 @@ struct ngx_http_l402_main_conf_t {
     ngx_array_t          keys;       // of ngx_http_l402_keys_t *
     ngx_array_t          locations;  // of ngx_http_l402_loc_conf_t *, protected
     ngx_array_t          stocks;     // of ngx_http_l402_stock_t *
+    ngx_array_t          frees;      // of ngx_http_l402_free_t *
+    ngx_http_l402_free_t *free;      // one that needs memory; null: none does
 
     ngx_shm_zone_t      *zone;       // l402_zone, or a small one of our own
     ngx_http_l402_place_t zone_place;
@@ -203,6 +217,7 @@ struct ngx_http_l402_main_conf_t {
 
 class ngx_http_l402_settling_t;
 struct ngx_http_l402_counted_t;
+struct ngx_http_l402_freed_t;
 
 // A request's state. An internal redirect zeroes nginx's own contexts, but not
 // the values of variables: it hangs there, and is shared by subrequests.
@@ -235,9 +250,14 @@ struct ngx_http_l402_ctx_t {
     ngx_http_l402_counted_t  *counted;
     l402::Amount   left;        // of it, where has_left
 
+    // The quotas that it was counted by; null: none.
+    ngx_http_l402_freed_t    *freed;
+    uint32_t       free_left;   // of this location's, where has_free_left
+
     unsigned       verified:1;
     unsigned       has_price:1;
     unsigned       has_left:1;
+    unsigned       has_free_left:1;
     unsigned       answering:1;   // the response is ours
     unsigned       blocked:1;     // the last gate has replaced the response
     unsigned       blocked_sent:1;
@@ -461,6 +481,9 @@ void ngx_http_l402_fill_grants(const ngx_http_l402_loc_conf_t *lcf,
 void ngx_http_l402_fill_terms(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ngx_http_l402_loc_conf_t *lcf, l402::Terms &terms);
 
+// Where realip has left it: 4 or 16 bytes, or nothing for a unix socket.
+std::string_view ngx_http_l402_client_address(ngx_http_request_t *r);
+
 // ngx_http_l402_credential.cpp
 // The first field of that name (in lower case), or null.
 ngx_table_elt_t *ngx_http_l402_find_header(ngx_http_request_t *r,
@@ -541,6 +564,20 @@ bool ngx_http_l402_has_room(ngx_http_request_t *r,
 void ngx_http_l402_start_count(ngx_cycle_t *cycle,
     ngx_http_l402_main_conf_t *mcf);
 void ngx_http_l402_stop_count(ngx_http_l402_main_conf_t *mcf);
+
+// ngx_http_l402_conf_free.cpp
+char *ngx_http_l402_set_free(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_l402_merge_free(ngx_conf_t *cf, ngx_http_l402_loc_conf_t *prev,
+    ngx_http_l402_loc_conf_t *conf);
+// Which of them are of use, and so need memory.
+void ngx_http_l402_check_free(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf);
+
+// ngx_http_l402_free.cpp
+// Is a request that its credential does not let in one of the client's free
+// ones? Where it is to be taken, it is, once for each quota.
+bool ngx_http_l402_is_free(ngx_http_request_t *r,
+    ngx_http_l402_main_conf_t *mcf, const ngx_http_l402_loc_conf_t *lcf,
+    ngx_http_l402_ctx_t *ctx, bool take);
 
 // ngx_http_l402_answer.cpp: what ngx_http_finalize_request takes
 struct ngx_http_l402_answer_t {

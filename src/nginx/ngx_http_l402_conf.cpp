@@ -307,6 +307,13 @@ ngx_command_t  ngx_http_l402_commands[] = {
       offsetof(ngx_http_l402_loc_conf_t, price),
       nullptr },
 
+    { ngx_string("l402_free"),
+      everywhere|NGX_CONF_TAKE12,
+      ngx_http_l402_set_free,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
     { ngx_string("l402_upgrade_price"),
       everywhere|NGX_CONF_TAKE1,
       set_price,

@@ -198,12 +198,15 @@ inline bool judge(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     ctx->result = Result::error;
     ctx->upgrade = nullptr;
     ctx->has_price = 0;
+    ctx->has_free_left = 0;
     ctx->answering = 0;
 }
 
-// Worked out anew each time: a price may be set by then by auth_request.
+// Worked out anew each time: a price may be set by then by auth_request. In the
+// access phase it is acted on: a free request is taken, and mistakes logged.
 [[gnu::hot]] Result charge(ngx_http_request_t *r,
-    ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx, bool log)
+    ngx_http_l402_main_conf_t *mcf, ngx_http_l402_loc_conf_t *lcf,
+    ngx_http_l402_ctx_t *ctx, bool act)
 {
     if (ctx->result == Result::ok || ctx->result == Result::error) {
         return ctx->result;
@@ -211,11 +214,15 @@ inline bool judge(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
 
     ctx->has_price = 0;
 
-    if (!ngx_http_l402_price(r, ctx, lcf, log)) {
+    if (!ngx_http_l402_price(r, ctx, lcf, act)) {
         return Result::bad_price;
     }
 
-    return ctx->price_msat == 0 ? Result::free : ctx->result;
+    bool is_free = ctx->price_msat == 0
+                   || (lcf->free
+                       && ngx_http_l402_is_free(r, mcf, lcf, ctx, act));
+
+    return is_free ? Result::free : ctx->result;
 }
 
 void find_grounds(ngx_http_request_t *r, const ngx_http_l402_loc_conf_t *lcf,
@@ -336,23 +343,28 @@ bool ngx_http_l402_has_preflight_fields(ngx_http_request_t *r)
         // What was asked meanwhile stays: the phases run again for its answer.
         ngx_http_l402_settling_t *settling = ctx->settling;
         ngx_http_l402_counted_t *counted = ctx->counted;
+        ngx_http_l402_freed_t *freed = ctx->freed;
 
         *ctx = ahead->ctx;
         ctx->settling = settling;
         ctx->counted = counted;
+        ctx->freed = freed;
 
     } else {
         begin(lcf, ctx);
         judge(r, mcf, lcf, ctx);
     }
 
-    ctx->result = charge(r, lcf, ctx, true);
+    ctx->result = charge(r, mcf, lcf, ctx, true);
 }
 
 Result ngx_http_l402_charge(ngx_http_request_t *r,
     ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
 {
-    return charge(r, lcf, ctx, true);
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_l402_module));
+
+    return charge(r, mcf, lcf, ctx, true);
 }
 
 void ngx_http_l402_note_refusal(ngx_http_request_t *r)
@@ -398,7 +410,7 @@ bool ngx_http_l402_lets_in(ngx_http_request_t *r)
         ahead->ctx.verified = 0;
     }
 
-    Result result = charge(r, lcf, &ahead->ctx, false);
+    Result result = charge(r, mcf, lcf, &ahead->ctx, false);
 
     return result == Result::ok || result == Result::free;
 }

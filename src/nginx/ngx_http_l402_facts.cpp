@@ -6,28 +6,6 @@
 
 namespace {
 
-[[gnu::hot]] std::string_view client_address(ngx_http_request_t *r)
-{
-    // realip has put the client's own address here by now.
-    struct sockaddr *sa = r->connection->sockaddr;
-    const void *address = nullptr;
-    size_t size = 0;
-
-    if (sa->sa_family == AF_INET) {
-        address = &reinterpret_cast<struct sockaddr_in *>(sa)->sin_addr;
-        size = 4;
-    }
-
-#if (NGX_HAVE_INET6)
-    if (sa->sa_family == AF_INET6) {
-        address = &reinterpret_cast<struct sockaddr_in6 *>(sa)->sin6_addr;
-        size = 16;
-    }
-#endif
-
-    return {static_cast<const char *>(address), size};
-}
-
 // As $host.
 [[gnu::hot]] ngx_str_t host(ngx_http_request_t *r)
 {
@@ -114,6 +92,29 @@ void log_no_number(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf,
 
 }  // namespace
 
+[[gnu::hot]] std::string_view ngx_http_l402_client_address(
+    ngx_http_request_t *r)
+{
+    // realip has put the client's own address here by now.
+    struct sockaddr *sa = r->connection->sockaddr;
+    const void *address = nullptr;
+    size_t size = 0;
+
+    if (sa->sa_family == AF_INET) {
+        address = &reinterpret_cast<struct sockaddr_in *>(sa)->sin_addr;
+        size = 4;
+    }
+
+#if (NGX_HAVE_INET6)
+    if (sa->sa_family == AF_INET6) {
+        address = &reinterpret_cast<struct sockaddr_in6 *>(sa)->sin6_addr;
+        size = 16;
+    }
+#endif
+
+    return {static_cast<const char *>(address), size};
+}
+
 size_t ngx_http_l402_measures_t::count() const noexcept
 {
     return lcf_->constraints->nelts;
@@ -174,7 +175,7 @@ bool ngx_http_l402_measures_t::value(size_t i, int64_t &out) noexcept
     facts.refuse_unknown_caveats = lcf->refuse_unknown_caveats;
     facts.needs_uses = lcf->count.uses != 0;
     facts.needs_balance = lcf->count.cost != nullptr;
-    facts.client_address = client_address(r);
+    facts.client_address = ngx_http_l402_client_address(r);
     facts.host = ngx_http_l402_view(ctx->host);
     facts.path = ngx_http_l402_view(ctx->path);
     facts.method = ngx_http_l402_view(ctx->method);
@@ -227,7 +228,7 @@ void ngx_http_l402_fill_terms(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
                                  ? ngx_max(ctx->price_msat, uint64_t(1)) : 1;
     }
 
-    terms.client_address = client_address(r);
+    terms.client_address = ngx_http_l402_client_address(r);
     terms.host = ngx_http_l402_view(ctx->host);
     terms.path = ngx_http_l402_view(ctx->path);
     terms.method = ngx_http_l402_view(ctx->method);

@@ -94,11 +94,15 @@ ngx_int_t block(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
     return next_header_filter(r);
 }
 
-// Shared caches spare answers to Authorization, not to a header of ours.
+// Shared caches spare answers to Authorization, not to a header of ours, nor to
+// what one client has had for nothing.
 [[gnu::hot]] bool needs_private(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
 {
-    return ctx && ctx->verified && !ctx->answering
-           && ctx->verdict.field != l402::CredentialField::authorization
+    return ctx && !ctx->answering
+           && (ctx->freed
+               || (ctx->verified
+                   && ctx->verdict.field
+                          != l402::CredentialField::authorization))
            && !has_header(r, "cache-control");
 }
 

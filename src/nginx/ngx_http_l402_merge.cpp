@@ -108,6 +108,7 @@ void *ngx_http_l402_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&mcf->locations, cf->pool, 8, sizeof(void *))
                != NGX_OK
         || ngx_array_init(&mcf->stocks, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&mcf->frees, cf->pool, 2, sizeof(void *)) != NGX_OK
         || ngx_array_init(&mcf->sellers, cf->pool, 2,
                sizeof(ngx_http_l402_seller_t)) != NGX_OK)
     {
@@ -138,6 +139,7 @@ void *ngx_http_l402_create_loc_conf(ngx_conf_t *cf)
     lcf->count.metered = NGX_CONF_UNSET;
     lcf->count.refund = static_cast<ngx_array_t *>(NGX_CONF_UNSET_PTR);
     lcf->refuse_unknown_caveats = NGX_CONF_UNSET;
+    lcf->free = static_cast<ngx_http_l402_free_t *>(NGX_CONF_UNSET_PTR);
     return lcf;
 }
 
@@ -189,7 +191,9 @@ char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_l402_merge_caveats(prev, conf);
 
-    if (ngx_http_l402_merge_count(cf, prev, conf) != NGX_CONF_OK) {
+    if (ngx_http_l402_merge_count(cf, prev, conf) != NGX_CONF_OK
+        || ngx_http_l402_merge_free(cf, prev, conf) != NGX_CONF_OK)
+    {
         return failed;
     }
 

@@ -66,6 +66,7 @@ ngx_int_t postconfiguration(ngx_conf_t *cf)
     }
 
     ngx_http_l402_warn(cf, mcf);
+    ngx_http_l402_check_free(cf, mcf);
 
     return ngx_http_l402_guard<ngx_int_t>(cf->log, NGX_ERROR, [&] {
         if (ngx_http_l402_list_stocks(cf, mcf) != NGX_OK

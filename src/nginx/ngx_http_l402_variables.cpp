@@ -164,6 +164,15 @@ ngx_int_t balance(ngx_http_request_t *r, ngx_http_variable_value_t *v,
                  : none(v);
 }
 
+ngx_int_t free_left(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t)
+{
+    auto ctx = decided(r);
+
+    return ctx && ctx->has_free_left ? set_number(r, v, ctx->free_left)
+                                     : none(v);
+}
+
 char fold(char c)
 {
     return c == '-' ? '_' : static_cast<char>(ngx_tolower(c));
@@ -284,6 +293,7 @@ Variable variables[] = {
     { ngx_string("l402_unpaid_client"), unpaid_client },
     { ngx_string("l402_uses_left"), uses_left },
     { ngx_string("l402_balance_msat"), balance },
+    { ngx_string("l402_free_left"), free_left },
 };
 
 ngx_str_t caveat_prefix = ngx_string("l402_caveat_");

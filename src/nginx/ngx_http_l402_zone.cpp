@@ -9,11 +9,13 @@
 
 #include <algorithm>
 
+#include <sodium.h>
+
 using Key = ngx_http_l402_zone_key_t;
 
 namespace {
 
-enum Kind : ngx_uint_t { BREAKER, STOCK };
+enum Kind : ngx_uint_t { BREAKER, STOCK, FREE };
 
 struct Item {
     Key         key;
@@ -53,7 +55,18 @@ ngx_slab_pool_t *pool_of(ngx_shm_zone_t *zone)
     return reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
 }
 
-std::vector<Wanted> list_wanted(const ngx_http_l402_main_conf_t *mcf)
+// A sixteenth of the zone.
+size_t free_size(size_t zone)
+{
+    return std::max<size_t>(zone / 16, 32768) / ngx_pagesize * ngx_pagesize;
+}
+
+// There is one for all that is counted.
+constexpr Key free_key{};
+
+// In a zone of that size.
+std::vector<Wanted> list_wanted(const ngx_http_l402_main_conf_t *mcf,
+    size_t zone)
 {
     auto services = static_cast<ngx_http_l402_service_t **>(
         mcf->services.elts);
@@ -74,6 +87,10 @@ std::vector<Wanted> list_wanted(const ngx_http_l402_main_conf_t *mcf)
         list.push_back({stocks[i]->key, STOCK,
             l402::Stock::size_of(count, invoice_size), count, invoice_size,
             nullptr});
+    }
+
+    if (mcf->free) {
+        list.push_back({free_key, FREE, free_size(zone), 0, 0, nullptr});
     }
 
     return list;
@@ -110,6 +127,20 @@ size_t needed_size(const std::vector<Wanted> &list)
     size_t bytes = n * (ngx_pagesize + sizeof(ngx_slab_page_t));
 
     return std::max<size_t>(pages(bytes), 8) * ngx_pagesize;
+}
+
+// The least zone that has room for them, and for so many bytes more.
+size_t least_zone(const ngx_http_l402_main_conf_t *mcf, size_t more)
+{
+    size_t zone = 0, needed;
+
+    while ((needed = pages(needed_size(list_wanted(mcf, zone)) + more)
+                     * ngx_pagesize) > zone)
+    {
+        zone = needed;
+    }
+
+    return zone;
 }
 
 // Three quarters of what invoices and breakers leave: the rest is for those of
@@ -302,6 +333,13 @@ void *create(ngx_slab_pool_t *pool, Directory *old, const Wanted &wanted)
 {
     void *block = ngx_slab_calloc_locked(pool, wanted.size);
 
+    if (block && wanted.kind == FREE) {
+        uint8_t seed[16];
+
+        randombytes_buf(seed, sizeof(seed));
+        return l402::FreeQuota::create(block, wanted.size, seed);
+    }
+
     if (block == nullptr || wanted.kind != STOCK) {
         return block;
     }
@@ -325,7 +363,7 @@ void *create(ngx_slab_pool_t *pool, Directory *old, const Wanted &wanted)
 // for each invoice.
 void fill(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
 {
-    std::vector<Wanted> list = list_wanted(mcf);
+    std::vector<Wanted> list = list_wanted(mcf, mcf->zone->shm.size);
     auto root = static_cast<Root *>(mcf->zone->data);
     ngx_slab_pool_t *pool = pool_of(mcf->zone);
     bool complete = true;
@@ -383,8 +421,9 @@ void fill(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
     if (!complete) {
         ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
             "l402: no room in the zone \"%V\" for all that it shall hold "
-            "beside what it held before the reload; some stocks of invoices "
-            "are left out until nginx is restarted", &mcf->zone->shm.name);
+            "beside what it held before the reload; stocks of invoices, or "
+            "l402_free, are left out until nginx is restarted",
+            &mcf->zone->shm.name);
     }
 }
 
@@ -505,7 +544,8 @@ char *ngx_http_l402_set_zone(ngx_conf_t *cf, ngx_command_t *, void *conf)
 ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
     ngx_http_l402_main_conf_t *mcf)
 {
-    std::vector<Wanted> list = list_wanted(mcf);
+    size_t zone = mcf->zone ? mcf->zone->shm.size : 0;
+    std::vector<Wanted> list = list_wanted(mcf, zone);
     size_t needed = needed_size(list);
 
     if (mcf->zone && mcf->zone->shm.size > needed) {
@@ -535,6 +575,13 @@ ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    if (mcf->zone == nullptr && mcf->free) {
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, mcf->free->place,
+            "\"l402_free\" needs shared memory, add \"l402_zone l402:%uzk\" "
+            "or more to http {}", needed / 1024);
+        return NGX_ERROR;
+    }
+
     if (mcf->zone == nullptr) {
         mcf->zone = ngx_shared_memory_add(cf, &own_name, needed,
             &ngx_http_l402_module);
@@ -551,8 +598,9 @@ ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
     if (mcf->zone->shm.size < needed) {
         ngx_http_l402_log_at(cf, NGX_LOG_EMERG, mcf->zone_place,
             "\"l402_zone\" \"%V\" is too small: its invoice services and "
-            "their \"pool\"s need at least %uzk", &mcf->zone->shm.name,
-            needed / 1024);
+            "their \"pool\"s%s need at least %uzk", &mcf->zone->shm.name,
+            mcf->free ? ", and \"l402_free\"," : "",
+            least_zone(mcf, 0) / 1024);
         return NGX_ERROR;
     }
 
@@ -561,10 +609,8 @@ ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
 
 size_t ngx_http_l402_least_zone(const ngx_http_l402_main_conf_t *mcf)
 {
-    size_t bytes = needed_size(list_wanted(mcf))
-                   + l402::Ledger::min_bytes / 3 * 4 + 2 * ngx_pagesize;
-
-    return pages(bytes) * ngx_pagesize;
+    return least_zone(mcf,
+        l402::Ledger::min_bytes / 3 * 4 + 2 * ngx_pagesize);
 }
 
 l402::Ledger ngx_http_l402_ledger(const ngx_http_l402_main_conf_t *mcf)
@@ -608,6 +654,11 @@ l402::Breaker *ngx_http_l402_zone_lock_t::breaker(const Key &key) const
 l402::Stock *ngx_http_l402_zone_lock_t::stock(const Key &key) const
 {
     return static_cast<l402::Stock *>(find(STOCK, key));
+}
+
+l402::FreeQuota *ngx_http_l402_zone_lock_t::free_quota() const
+{
+    return static_cast<l402::FreeQuota *>(find(FREE, free_key));
 }
 
 void *ngx_http_l402_zone_lock_t::find(ngx_uint_t kind, const Key &key) const

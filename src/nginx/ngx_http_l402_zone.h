@@ -4,6 +4,7 @@
 
 #include "ngx_http_l402.h"
 
+#include "l402/free_quota.h"
 #include "l402/recent_hashes.h"
 #include "l402/stock.h"
 
@@ -56,6 +57,7 @@ public:
     l402::RecentHashes *recent() const;
     l402::Breaker *breaker(const ngx_http_l402_zone_key_t &key) const;
     l402::Stock *stock(const ngx_http_l402_zone_key_t &key) const;
+    l402::FreeQuota *free_quota() const;
 
 private:
     void *find(ngx_uint_t kind, const ngx_http_l402_zone_key_t &key) const;
