@@ -302,6 +302,12 @@ char *read_block(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf)
     }
 
     ngx_http_l402_set_place(cf, &mcf->redis->place);
+    mcf->has_redis = 1;
+    mcf->redis->zone = ngx_http_l402_add_feed_zone(cf);
+
+    if (mcf->redis->zone == nullptr) {
+        return failed;
+    }
 
     Block block{mcf->redis, {}};
     ngx_conf_t saved = *cf;
@@ -390,6 +396,13 @@ ngx_int_t ngx_http_l402_check_redis(ngx_conf_t *cf,
 {
     if (mcf->redis == nullptr) {
         return NGX_OK;
+    }
+
+    // Else nothing of it would be looked at.
+    if (mcf->zone == nullptr) {
+        return error_at_block(cf, *mcf->redis, "\"l402_redis\" needs memory "
+            "that workers share for what is revoked and counted, add "
+            "\"l402_zone l402:10m\" or more");
     }
 
     return ngx_http_l402_guard<ngx_int_t>(cf->log, NGX_ERROR, [&] {

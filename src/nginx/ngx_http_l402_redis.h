@@ -18,7 +18,12 @@ struct ngx_http_l402_redis_host_t {
 };
 
 class ngx_http_l402_redis_link_t;
-class ngx_http_l402_redis_feed_t;
+
+// Keeps this host's list of revocations, where this worker is the one that does.
+class ngx_http_l402_redis_feed_t {
+public:
+    virtual ~ngx_http_l402_redis_feed_t() = default;
+};
 
 // The l402_redis block.
 struct ngx_http_l402_redis_t {
@@ -45,7 +50,7 @@ struct ngx_http_l402_redis_t {
 
     // In a worker: null until init_process.
     std::unique_ptr<ngx_http_l402_redis_link_t>  link;
-    //FEED std::unique_ptr<ngx_http_l402_redis_feed_t>  feed;
+    std::unique_ptr<ngx_http_l402_redis_feed_t>  feed;
 };
 
 // ngx_http_l402_conf_redis.cpp
@@ -54,12 +59,41 @@ char *ngx_http_l402_set_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_l402_check_redis(ngx_conf_t *cf,
     ngx_http_l402_main_conf_t *mcf);
 
+// ngx_http_l402_redis_lease.cpp: who of the workers it is, in memory that all
+// share. Without a lock: one that dies leaves nothing behind but its number,
+// which is then seen to be nobody's.
+class ngx_http_l402_redis_lease_t {
+public:
+    explicit ngx_http_l402_redis_lease_t(ngx_shm_zone_t *zone);
+    ~ngx_http_l402_redis_lease_t() { release(); }
+
+    // True: it is this process, which has to say so again within seconds.
+    bool claim() noexcept;
+    void release() noexcept;
+    void set_whole(bool whole) noexcept;
+
+    // Of whoever holds it: is it subscribed, and has it the whole list?
+    static bool is_whole(ngx_shm_zone_t *zone) noexcept;
+
+private:
+    ngx_shm_zone_t *zone_;
+    uint64_t        owner_;
+};
+
+// Null once an error has been logged.
+ngx_shm_zone_t *ngx_http_l402_add_feed_zone(ngx_conf_t *cf);
+
+// ngx_http_l402_redis_feed.cpp: `conf` and `ledger` must outlive it
+std::unique_ptr<ngx_http_l402_redis_feed_t> ngx_http_l402_create_feed(
+    ngx_cycle_t *cycle, const ngx_http_l402_redis_t &conf,
+    l402::Ledger &ledger);
+
 // ngx_http_l402_redis_start.cpp
 
 // In a worker, at its start: connects. Nothing without an l402_redis.
 void ngx_http_l402_start_redis(ngx_cycle_t *cycle,
     ngx_http_l402_main_conf_t *mcf);
-// At its end: whoever waits for an answer is told that none comes.
+// At its end. Whoever still waits for an answer is not told anything any more.
 void ngx_http_l402_stop_redis(ngx_http_l402_main_conf_t *mcf);
 
 // For counting: refuses to send while Redis is away, or where it could forget

@@ -49,8 +49,6 @@ Link::~ngx_http_l402_redis_link_t()
             ngx_del_timer(event);
         }
     }
-
-    pipeline_.fail();
 }
 
 bool Link::counts_are_safe() noexcept

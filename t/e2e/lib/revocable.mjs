@@ -1,0 +1,63 @@
+// An nginx that sells, and tokens for it that nobody had to pay for.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { read_macaroon, secrets } from './l402.mjs';
+import { request } from './http.mjs';
+import { Nginx } from './nginx.mjs';
+
+// `redis` are the lines of the l402_redis block.
+export const start_seller = (name, redis, options = {}) =>
+    Nginx.start(name, ({ dir, port }) => `
+    l402_zone l402:${options.zone ?? '16m'};
+    ${redis === null ? '' : `l402_redis { ${redis} }`}
+    ${options.http ?? ''}
+    l402_invoice_service node {
+        protocol lnurl;
+        url https://127.0.0.1:1/;
+    }
+    server {
+        listen 127.0.0.1:${port};
+        location / {
+            l402 weather;
+            l402_price 10sat;
+            ${options.location ?? ''}
+            alias html/;
+        }
+        location /open/ { alias html/; }
+    }`, options);
+
+// A token for it: { headers, token_id, payment_hash }.
+export function mint(nginx, ...more) {
+    const ran = spawnSync(process.env.L402_CTL, [
+        'mint', '--key-file', `${nginx.dir}/keys`, '--service', 'weather',
+        ...more], { encoding: 'utf8' });
+    assert.equal(ran.status, 0, ran.stderr);
+    const credential = ran.stdout.trim();
+    const [, macaroon, preimage] = /^L402 ([^:]+):([0-9a-f]{64})$/
+        .exec(credential);
+    secrets.add(macaroon);
+    secrets.add(preimage);
+    const { token_id, payment_hash } = read_macaroon(macaroon);
+    return { headers: { Authorization: credential }, token_id, payment_hash };
+}
+
+// 200, "revoked", "unavailable" or whatever else it says.
+export async function verdict(nginx, token) {
+    const response = await request(`${nginx.url}/1k`,
+                                   { headers: token.headers });
+    return response.status === 200 ? 200 : response.json().reason;
+}
+
+export const random_id = () => randomBytes(32).toString('hex');
+
+// A change of the list, as programs make it.
+export const revoke = (member, score = '+inf', prefix = 'l402:') => [
+    ['ZADD', `${prefix}revoked`, score, member],
+    ['PUBLISH', `${prefix}revoked`, `add ${member} ${score}`],
+];
+export const unrevoke = (member, prefix = 'l402:') => [
+    ['ZREM', `${prefix}revoked`, member],
+    ['PUBLISH', `${prefix}revoked`, `del ${member}`],
+];
