@@ -181,6 +181,16 @@ struct ngx_http_l402_loc_conf_t {
     ngx_http_l402_place_t      invoice_from_place;
     ngx_http_l402_place_t      settled_place;
     ngx_http_l402_place_t      revocation_place;
+
+    ngx_uint_t                 admin;     // l402_admin answers here
+    ngx_http_l402_place_t      admin_place;
+};
+
+// A location with l402_admin.
+struct ngx_http_l402_admin_t {
+    ngx_http_l402_place_t      place;
+    ngx_http_core_loc_conf_t  *core;
+    ngx_http_core_srv_conf_t  *server;
 };
 
 struct ngx_http_l402_main_conf_t {
@@ -190,6 +200,7 @@ struct ngx_http_l402_main_conf_t {
     ngx_array_t          stocks;     // of ngx_http_l402_stock_t *
     ngx_array_t          frees;      // of ngx_http_l402_free_t *
     ngx_http_l402_free_t *free;      // one that needs memory; null: none does
+    ngx_array_t          admins;     // of ngx_http_l402_admin_t
 
     ngx_shm_zone_t      *zone;       // l402_zone, or a small one of our own
     ngx_http_l402_place_t zone_place;
@@ -527,6 +538,13 @@ char *ngx_http_l402_set_revocation(ngx_conf_t *cf, ngx_command_t *cmd,
 l402::Result ngx_http_l402_check_revoked(ngx_http_l402_main_conf_t *mcf,
     const ngx_http_l402_loc_conf_t *lcf, const l402::Verdict &verdict);
 
+// ngx_http_l402_admin_conf.cpp
+char *ngx_http_l402_set_admin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_l402_merge_admin(ngx_conf_t *cf, ngx_http_l402_loc_conf_t *prev,
+    ngx_http_l402_loc_conf_t *conf);
+char *ngx_http_l402_check_admin(ngx_conf_t *cf,
+    ngx_http_l402_main_conf_t *mcf);
+
 // ngx_http_l402_conf_count.cpp
 char *ngx_http_l402_set_uses(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_l402_set_metered(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -536,6 +554,10 @@ char *ngx_http_l402_merge_count(ngx_conf_t *cf, ngx_http_l402_loc_conf_t *prev,
     ngx_http_l402_loc_conf_t *conf);
 char *ngx_http_l402_check_count(ngx_conf_t *cf,
     ngx_http_l402_main_conf_t *mcf);
+// Is there an l402_zone, with room for a ledger?
+char *ngx_http_l402_check_zone(ngx_conf_t *cf,
+    const ngx_http_l402_main_conf_t *mcf, const char *directive,
+    const ngx_http_l402_place_t &place);
 
 // ngx_http_l402_count.cpp
 inline bool ngx_http_l402_counts(const ngx_http_l402_loc_conf_t *lcf,

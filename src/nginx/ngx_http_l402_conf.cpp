@@ -398,6 +398,13 @@ ngx_command_t  ngx_http_l402_commands[] = {
       0,
       nullptr },
 
+    { ngx_string("l402_admin"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_l402_set_admin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
     { ngx_string("l402_valid_for"),
       everywhere|NGX_CONF_TAKE1,
       set_valid_for,

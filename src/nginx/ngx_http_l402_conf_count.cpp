@@ -130,27 +130,6 @@ char *check_metered(ngx_conf_t *cf, const LocConf *lcf)
     return NGX_CONF_OK;
 }
 
-char *check_zone(ngx_conf_t *cf, const MainConf *mcf, const char *directive,
-    const ngx_http_l402_place_t &place)
-{
-    if (mcf->zone_place.line == 0) {
-        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, place,
-            "\"%s\" needs shared memory, add \"l402_zone l402:16m "
-            "file=/var/lib/nginx/l402.ledger\" to http {}", directive);
-        return failed;
-    }
-
-    if (mcf->ledger_bytes == 0) {
-        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, place,
-            "\"%s\" needs more shared memory: \"l402_zone\" \"%V\" has to be "
-            "at least %uzk", directive, &mcf->zone->shm.name,
-            ngx_http_l402_least_zone(mcf) / 1024);
-        return failed;
-    }
-
-    return NGX_CONF_OK;
-}
-
 bool same_service(const LocConf *a, const LocConf *b)
 {
     return ngx_http_l402_view(a->service) == ngx_http_l402_view(b->service);
@@ -328,6 +307,27 @@ char *ngx_http_l402_merge_count(ngx_conf_t *cf, LocConf *prev, LocConf *conf)
     return NGX_CONF_OK;
 }
 
+char *ngx_http_l402_check_zone(ngx_conf_t *cf, const MainConf *mcf,
+    const char *directive, const ngx_http_l402_place_t &place)
+{
+    if (mcf->zone_place.line == 0) {
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, place,
+            "\"%s\" needs shared memory, add \"l402_zone l402:16m "
+            "file=/var/lib/nginx/l402.ledger\" to http {}", directive);
+        return failed;
+    }
+
+    if (mcf->ledger_bytes == 0) {
+        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, place,
+            "\"%s\" needs more shared memory: \"l402_zone\" \"%V\" has to be "
+            "at least %uzk", directive, &mcf->zone->shm.name,
+            ngx_http_l402_least_zone(mcf) / 1024);
+        return failed;
+    }
+
+    return NGX_CONF_OK;
+}
+
 char *ngx_http_l402_check_count(ngx_conf_t *cf,
     ngx_http_l402_main_conf_t *mcf)
 {
@@ -339,11 +339,13 @@ char *ngx_http_l402_check_count(ngx_conf_t *cf,
         char *rv = NGX_CONF_OK;
 
         if (count.uses) {
-            rv = check_zone(cf, mcf, "l402_uses", count.uses_place);
+            rv = ngx_http_l402_check_zone(cf, mcf, "l402_uses",
+                count.uses_place);
         }
 
         if (rv == NGX_CONF_OK && count.cost) {
-            rv = check_zone(cf, mcf, "l402_metered", count.metered_place);
+            rv = ngx_http_l402_check_zone(cf, mcf, "l402_metered",
+                count.metered_place);
         }
 
         if (rv == NGX_CONF_OK && count.cost) {
@@ -353,7 +355,7 @@ char *ngx_http_l402_check_count(ngx_conf_t *cf,
         if (rv == NGX_CONF_OK && lcf->revocation == 1
             && lcf->revocation_place.line)
         {
-            rv = check_zone(cf, mcf, "l402_revocation",
+            rv = ngx_http_l402_check_zone(cf, mcf, "l402_revocation",
                 lcf->revocation_place);
         }
 

@@ -109,6 +109,8 @@ void *ngx_http_l402_create_main_conf(ngx_conf_t *cf)
                != NGX_OK
         || ngx_array_init(&mcf->stocks, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&mcf->frees, cf->pool, 2, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&mcf->admins, cf->pool, 1,
+               sizeof(ngx_http_l402_admin_t)) != NGX_OK
         || ngx_array_init(&mcf->sellers, cf->pool, 2,
                sizeof(ngx_http_l402_seller_t)) != NGX_OK)
     {
@@ -192,7 +194,8 @@ char *ngx_http_l402_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_l402_merge_caveats(prev, conf);
 
     if (ngx_http_l402_merge_count(cf, prev, conf) != NGX_CONF_OK
-        || ngx_http_l402_merge_free(cf, prev, conf) != NGX_CONF_OK)
+        || ngx_http_l402_merge_free(cf, prev, conf) != NGX_CONF_OK
+        || ngx_http_l402_merge_admin(cf, prev, conf) != NGX_CONF_OK)
     {
         return failed;
     }

@@ -75,8 +75,9 @@ ngx_int_t postconfiguration(ngx_conf_t *cf)
             return NGX_ERROR;
         }
 
-        return ngx_http_l402_check_count(cf, mcf) == NGX_CONF_OK ? NGX_OK
-                                                                 : NGX_ERROR;
+        return ngx_http_l402_check_count(cf, mcf) == NGX_CONF_OK
+                       && ngx_http_l402_check_admin(cf, mcf) == NGX_CONF_OK
+                   ? NGX_OK : NGX_ERROR;
     });
 }
 
@@ -113,7 +114,7 @@ ngx_int_t start_worker(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
         mcf->services.elts);
     size_t connections = 0;
 
-    if (mcf->locations.nelts == 0) {
+    if (mcf->locations.nelts == 0 && mcf->admins.nelts == 0) {
         return NGX_OK;
     }
 
