@@ -3,6 +3,8 @@
 
 #include "ngx_http_l402_admin.h"
 
+#include "l402/encoding.h"
+
 using l402::AdminError;
 using l402::AdminTarget;
 using l402::Ledger;

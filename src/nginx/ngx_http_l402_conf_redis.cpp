@@ -302,7 +302,6 @@ char *read_block(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf)
     }
 
     ngx_http_l402_set_place(cf, &mcf->redis->place);
-    mcf->has_redis = 1;
     mcf->redis->zone = ngx_http_l402_add_feed_zone(cf);
 
     if (mcf->redis->zone == nullptr) {
