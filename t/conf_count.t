@@ -8,6 +8,8 @@ use L402::Conf;
 
 my $sold = "l402 weather;\nl402_price 10sat;";
 my $zone = "l402_zone l402:1m;";
+my $amount = 'an amount such as "10sat", "1500msat" or "0" (whole numbers, at '
+    . 'most 21 million BTC)';
 my $with = "$good_http\n$zone";
 
 sub memory ($directive) {
@@ -33,14 +35,12 @@ refused('l402_uses without a zone', '"l402_uses" needs shared memory, add '
 
 for my $value (qw(10 1.5sat on -1sat), '') {
     refused("l402_metered \"$value\"", qq{invalid value "$value" in }
-        . '"l402_metered", it must be an amount such as "10sat" or '
-        . '"1500msat", or variables that give one',
+        . qq{"l402_metered", it must be $amount, or variables that give one},
         http => $with, location => "$sold\nl402_metered \"$value\"; # here");
 }
 for my $value (qw(hold hold= hold=10 max=10sat)) {
     refused("l402_metered $value", qq{invalid parameter "$value" in }
-        . '"l402_metered", it must be "hold=" and an amount such as "10sat" '
-        . 'or "1500msat"', http => $with,
+        . qq{"l402_metered", it must be "hold=" and $amount}, http => $with,
         location => "$sold\nl402_metered \$arg_c $value; # here");
 }
 warned('l402_metered', [memory('l402_metered')], http => $with,
@@ -122,7 +122,7 @@ refused('l402_zone damaged=x', qq{invalid parameter "damaged=x" in }
     . qq{"l402_zone", $is, "damaged=refuse" or "damaged=salvage"},
     http => "$good_http\nl402_zone l402:1m damaged=x; # here");
 refused('a file and no room', '"l402_zone" "l402" is too small for a file of '
-    . 'counts: it has to be at least 124k',
+    . 'counts: it has to be at least 140k',
     http => "$good_http\nl402_zone l402:64k file=" . dir() . '/x; # here');
 accepted('a file', location => "$sold\nl402_uses 3;",
     http => "$good_http\nl402_zone l402:1m file=" . dir() . '/ledger;');
@@ -131,11 +131,11 @@ ok(!-e dir() . '/ledger', 'nginx -t makes none');
 # ---- room ----
 
 refused('a zone that is too small', '"l402_uses" needs more shared memory: '
-    . '"l402_zone" "l402" has to be at least 124k',
+    . '"l402_zone" "l402" has to be at least 140k',
     http => "$good_http\nl402_zone l402:64k;",
     location => "$sold\nl402_uses 3; # here");
 warned('one that is just large enough', [memory('l402_uses')],
-    http => "$good_http\nl402_zone l402:124k;",
+    http => "$good_http\nl402_zone l402:140k;",
     location => "$sold\nl402_uses 3; # here");
 
 done_testing();

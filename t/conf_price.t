@@ -97,8 +97,6 @@ for my $value (qw(l402 l402: :1m l402:x l402:-1 l402:0 l402:4k l402:31k
         conf => "l402_zone \"$value\"; # here");
 }
 
-refused('a file', 'invalid parameter "file=/x" in "l402_zone", this version '
-    . 'takes "name:size" alone', conf => 'l402_zone a:1m file=/x; # here');
 refused('the zone twice',
     '"l402_zone" "a" is duplicate, there can be one zone',
     conf => "l402_zone a:1m;\nl402_zone a:1m; # here");

@@ -217,8 +217,9 @@ check("$name - no value of that condition", map { $refused->($_) }
     'weather_valid_until= 1', 'weather_valid_until=1.5',
     'weather_valid_until=99999999999999999999', 'valid_until=soon',
     'preimage=', 'preimage=xyz', 'preimage=' . '0f' x 32,
-    # Counts that nothing here keeps yet.
-    'weather_uses=5', 'weather_balance=1000');
+    'weather_balance=', 'weather_balance=1sat', 'weather_uses=-1',
+    # There is no memory here to count in.
+    'weather_uses=5');
 
 
 === TEST 4: third-party caveats
