@@ -241,8 +241,11 @@ LedgerOpener::Step LedgerOpener::start()
     }
 
     if (!move_new(new_path_, path_)) {
-        return errno == EEXIST ? Step::again
+        step = errno == EEXIST ? Step::again
                                : fail(failure(path_, "cannot be made"));
+        // Still locked: nobody else makes anything of it.
+        (void) unlink(new_path_.c_str());
+        return step;
     }
 
     if (!sync_folder_of(path_)) {
@@ -352,11 +355,10 @@ LedgerOpener::Step LedgerOpener::build(const Content *from,
     if (ftruncate(fd.get(), 0) == -1 || fchmod(fd.get(), 0600) == -1
         || !fill_up(fd.get(), bytes_))
     {
-        Step step = fail(failure(new_path_, ("cannot have its "
+        (void) fail(failure(new_path_, ("cannot have its "
             + std::to_string(bytes_) + " bytes on the disk").c_str()));
-
-        unlink(new_path_.c_str());
-        return step;
+        (void) unlink(new_path_.c_str());
+        return Step::failed;
     }
 
     Mapping mapping;
@@ -371,7 +373,7 @@ LedgerOpener::Step LedgerOpener::build(const Content *from,
         && !Ledger::move(from->copy.block(), from->bytes, mapping.block(),
                bytes_, found))
     {
-        unlink(new_path_.c_str());
+        (void) unlink(new_path_.c_str());
         return fail(too_small(path_, from->found, bytes_));
     }
 
@@ -419,12 +421,12 @@ LedgerOpener::Step LedgerOpener::replace(Descriptor &fd, const Content &content)
         return step;
     }
 
-    if (!content.is_good() && !set_aside(aside)) {
-        return fail(failure(path_, "is damaged and cannot be set aside"));
-    }
-
-    if (rename(new_path_.c_str(), path_.c_str()) == -1) {
-        return fail(failure(path_, "cannot be replaced"));
+    if ((!content.is_good() && !set_aside(aside))
+        || rename(new_path_.c_str(), path_.c_str()) == -1)
+    {
+        step = fail(failure(path_, "cannot be replaced by a new file"));
+        (void) unlink(new_path_.c_str());
+        return step;
     }
 
     if (!sync_folder_of(path_)) {
