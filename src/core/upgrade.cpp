@@ -104,10 +104,11 @@ private:
             return true;
         }
 
-        if (closing_.empty() || value != closing_) {
+        if (value != closing_) {
             return false;
         }
 
+        // No token that is raised has an empty list.
         closing_.clear();
         return true;
     }

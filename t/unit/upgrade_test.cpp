@@ -318,11 +318,12 @@ void a_count_that_was_appended_is_carried_over(void **)
 void what_is_carried_over_was_not_minted(void **)
 {
     Attempt a({"services=weather:0", "weather_valid_until=1700003600",
-        "weather_capabilities=read", "weather_uses=1000",
+        "valid_until=1700003600", "weather_uses=1000",
         "weather_balance=1000"});
 
-    a.below.push_back("weather_capabilities");
+    // Not the expiries that stood between.
     assert_true(a.find());
+    assert_int_equal(a.upgrade.carried.size(), 2);
 
     std::string bought = a.bought();
     Verdict     v = a.judge(bought, 1);
