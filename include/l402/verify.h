@@ -34,7 +34,8 @@ struct Facts {
     std::string_view capability;              // needed here; empty: none
     int64_t          now = 0;                 // unix seconds
     bool             refuse_unknown_caveats = false;
-    // A token has to have been minted with what is counted here.
+    // A token has to have been minted with what is counted here, else it does
+    // not buy counted requests: Result::insufficient, and no upgrade helps.
     bool             needs_uses = false;
     bool             needs_balance = false;
     Measures        *measures = nullptr;      // null: none
@@ -77,7 +78,7 @@ void verify(const Keyring &keys, const Facts &facts, VerifiedMemory *memory,
     Verdict &out) noexcept;
 
 // The caveats alone, of a macaroon whose signature and preimage are known to be
-// good. Fills in tier and expires.
+// good. Fills in tier, expires, and what was granted.
 Result check_caveats(const Slice *caveats, size_t count, const Facts &facts,
     const uint8_t preimage[32], Verdict &out) noexcept;
 

@@ -128,7 +128,8 @@ test(`what we mint is theirs to the byte (L402_SEED=${seed})`, () => {
         const made = newMacaroon({ identifier, location: 'lsat',
                                    rootKey: root, version: 2 });
         for (const caveat of ['services=weather:1',
-                              `weather_valid_until=${now + 60}`, ...more]) {
+                              `weather_valid_until=${now + 60}`,
+                              'services=weather:01', ...more]) {
             made.addFirstPartyCaveat(caveat);
         }
         assert.deepEqual(to_binary(made), ours);
