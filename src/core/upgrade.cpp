@@ -41,11 +41,19 @@ Minted::Place place_of(std::string_view condition, std::string_view service)
 {
     std::string_view own = own_condition(condition, service);
 
-    return condition == "services"                              ? Minted::services
-           : condition == "valid_until" || own == "valid_until" ? Minted::expiry
-           : own == "uses"                                      ? Minted::uses
-           : own == "balance"                                   ? Minted::balance
-                                                                : Minted::other;
+    if (condition == "services") {
+        return Minted::services;
+    }
+
+    if (condition == "valid_until" || own == "valid_until") {
+        return Minted::expiry;
+    }
+
+    if (own == "uses") {
+        return Minted::uses;
+    }
+
+    return own == "balance" ? Minted::balance : Minted::other;
 }
 
 // Which caveats of the old token the new one does without.
@@ -132,15 +140,16 @@ private:
     Minted                   minted_;
 };
 
-// A holder's count that the new token already stays below would be wider, and
-// refused. Any other one shall not look minted.
-bool is_carried_count(std::string_view caveat, const Terms &terms,
-    bool &is_moot)
+// What is minted of the same count; 0: nothing. False: the caveat is no count.
+bool is_count(std::string_view caveat, const Terms &terms, uint64_t &minted,
+    uint64_t &number)
 {
     std::string_view condition, value;
-    int64_t number = 0;
+    int64_t parsed = 0;
 
-    (void) split_caveat(caveat, condition, value);
+    if (!split_caveat(caveat, condition, value)) {
+        return false;
+    }
 
     Minted::Place place = place_of(condition, terms.service);
 
@@ -148,10 +157,9 @@ bool is_carried_count(std::string_view caveat, const Terms &terms,
         return false;
     }
 
-    uint64_t minted = place == Minted::uses ? terms.uses : terms.balance_msat;
-
-    is_moot = minted != 0 && parse_number(value, number)
-              && uint64_t(number) >= minted;
+    (void) parse_number(value, parsed);
+    minted = place == Minted::uses ? terms.uses : terms.balance_msat;
+    number = static_cast<uint64_t>(parsed);
     return true;
 }
 
@@ -162,15 +170,19 @@ std::vector<std::string> all_caveats(const Upgrade &upgrade,
     std::vector<std::string> carried;
 
     for (const std::string &caveat : upgrade.carried) {
-        bool is_moot = false;
+        uint64_t minted, number;
 
-        if (is_carried_count(caveat, terms, is_moot)) {
+        if (is_count(caveat, terms, minted, number)) {
+            // It would widen the new token, and be refused.
+            if (minted != 0 && number >= minted) {
+                continue;
+            }
+
+            // Nor shall it look minted.
             closed.closes_grants = true;
         }
 
-        if (!is_moot) {
-            carried.push_back(caveat);
-        }
+        carried.push_back(caveat);
     }
 
     std::vector<std::string> caveats = minted_caveats(closed);

@@ -102,8 +102,10 @@ def attenuate():
               FACTS + ["cservices=weather:1", f"A{name}={values[0]}"])
     write("attenuate", "all", FACTS + caveats(0) + caveats(1, "A"))
     write("attenuate", "unknown", FACTS + caveats(0) + ["Ax=y", "Agarbage"])
-    for name, line in {"uses": "weather_uses=3", "balance": "weather_balance=0",
-                       "more_uses": "weather_uses=11", "no_uses": "weather_uses=",
+    for name, line in {"uses": "weather_uses=3",
+                       "balance": "weather_balance=0",
+                       "more_uses": "weather_uses=11",
+                       "no_uses": "weather_uses=",
                        "end": "valid_until=1700000001"}.items():
         write("attenuate", "counted_" + name, FACTS + COUNTED + ["A" + line])
     write("attenuate", "two_services",
@@ -126,7 +128,8 @@ def upgrade():
         write("upgrade", "bare_" + name,
               tried + buyer + ["cservices=weather:0"]
               + caveats(1, "A")[1:] + [anew])
-    for name, anew in {"counted": "Tub", "closed": "Tul", "plain": "Tl"}.items():
+    for name, anew in {"counted": "Tub", "closed": "Tul",
+                       "plain": "Tl"}.items():
         write("upgrade", "counted_" + name,
               tried + buyer + COUNTED + ["cservices=weather:01",
                                          "Aweather_uses=2", anew])
