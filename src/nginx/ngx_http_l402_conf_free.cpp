@@ -208,7 +208,7 @@ void ngx_http_l402_check_free(ngx_conf_t *cf, MainConf *mcf)
     for (ngx_uint_t i = 0; i < mcf->locations.nelts; i++) {
         const LocConf *lcf = locations[i];
 
-        if (lcf->free == nullptr || !lcf->in_use) {
+        if (lcf->free == nullptr || lcf->price.value == nullptr) {
             continue;
         }
 
