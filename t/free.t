@@ -470,3 +470,15 @@ END
 my $m = mint(valid_for => 3600, append => ['weather_uses=2']);
 is(main::series("Authorization: $m->{authorization}", ('/') x 5),
     '200 ok/-, 200 ok/-, 200 free/1, 200 free/0, 402 used_up/0', $name);
+
+
+=== TEST 19: the least zone that nginx -t takes has room for them
+--- bare_http_config
+--- http_config eval
+"l402_zone l402:76k;\nl402_key_file " . key_file() . ";\n" . fault('ok')
+--- config eval: "$main::three location / { $main::upstream }"
+--- script
+is(main::series([], ('/') x 4),
+    '200 free/2, 200 free/1, 200 free/0, 402 absent/0', $name);
+--- no_error_log
+no room
