@@ -22,6 +22,8 @@ struct Options {
     Text                     service;
     Text                     valid_for;
     Text                     valid_until;
+    Text                     uses;
+    Text                     balance;
     Text                     capabilities;
     Text                     address;
     Text                     host;
@@ -89,7 +91,7 @@ std::string to_method_item(const std::string &item)
     return method == "HEAD" ? method : method_item(method);
 }
 
-// The services that --valid-until and --capabilities are about.
+// The services that times, counts and capabilities are about.
 std::vector<std::string> services_meant(const Options &options,
     const Narrowing &narrowing)
 {
@@ -105,11 +107,24 @@ std::vector<std::string> services_meant(const Options &options,
     }
 
     if (names.empty()) {
-        throw Refusal("the token opens no service that a time or"
+        throw Refusal("the token opens no service that a time, a count or"
             " capabilities could be added for");
     }
 
     return names;
+}
+
+Text uses_value(const Options &options)
+{
+    return options.uses ? Text(std::to_string(parse_uses(*options.uses, 0)))
+                        : Text();
+}
+
+// In msat.
+Text balance_value(const Options &options)
+{
+    return options.balance
+        ? Text(std::to_string(parse_balance(*options.balance, 0))) : Text();
 }
 
 void add_all(const Options &options, const Text &until, Narrowing &narrowing)
@@ -119,11 +134,17 @@ void add_all(const Options &options, const Text &until, Narrowing &narrowing)
             narrowing.services()));
     }
 
-    if (until) {
-        for (const std::string &name : services_meant(options, narrowing)) {
-            narrowing.add(name + "_valid_until=" + *until);
+    auto add_to_each = [&](const char *condition, const Text &value) {
+        if (value) {
+            for (const std::string &name : services_meant(options, narrowing)) {
+                narrowing.add(name + condition + *value);
+            }
         }
-    }
+    };
+
+    add_to_each("_valid_until=", until);
+    add_to_each("_uses=", uses_value(options));
+    add_to_each("_balance=", balance_value(options));
 
     if (options.capabilities) {
         std::vector<std::string> names = services_meant(options, narrowing);
@@ -308,12 +329,18 @@ void add_options(CLI::App &command, Options &o)
         "Expire so much from now: \"30s\", \"5m\", \"1h\"", "TIME");
     auto valid_until = add_text(command, "--valid-until", o.valid_until,
         "Expire then, in unix seconds", "UNIX");
+    add_text(command, "--uses", o.uses,
+        "Stop when the payment has had so many requests, whoever sent them",
+        "N");
+    add_text(command, "--balance", o.balance,
+        "Stop when so much of the payment is spent: \"10sat\", \"1500msat\"",
+        "AMOUNT");
     add_text(command, "--capabilities", o.capabilities,
         "Keep these capabilities only; \"\" keeps none", "LIST");
     add_text(command, "--service", o.service,
-        "The service that a time or capabilities are for. Without it, a time"
-        " is for\neach that the token opens, and capabilities for the only"
-        " one", "NAME");
+        "The service that a time, a count or capabilities are for. Without"
+        " it, times and\ncounts are for each that the token opens, and"
+        " capabilities for the only one", "NAME");
     add_text(command, "--address", o.address,
         "For clients at these addresses or networks (192.0.2.0/24)", "LIST");
     add_text(command, "--host", o.host,
@@ -349,8 +376,8 @@ void add_attenuate(CLI::App &app, Run &run)
         " exit code 1. One that is not known here is\nadded with a note on"
         " stderr. The copy has the shape of what was read, its macaroon in\n"
         "V2 and standard base64. Several macaroons in one credential get the"
-        " same caveats. They\nstand in this order: services, times,"
-        " capabilities, address, host, path, method, and\nthose of"
+        " same caveats. They\nstand in this order: services, times, uses,"
+        " balances, capabilities, address, host, path,\nmethod, and those of"
         " --caveat.\n\n"
         "Examples:\n"
         "  umask 077; l402ctl keygen >keys\n"
@@ -358,6 +385,7 @@ void add_attenuate(CLI::App &app, Run &run)
         "  l402ctl attenuate --valid-for 1m --method GET <credential\n"
         "  l402ctl attenuate --services weather:0 --path '/weather/*,/help'"
         " <credential\n"
+        "  l402ctl attenuate --uses 3 <credential\n"
         "  l402ctl attenuate --capabilities read --caveat"
         " upload_max_bytes=1000 <credential\n");
     command->callback([o, &run] { run = [o] { return attenuate_token(*o); }; });

@@ -65,6 +65,9 @@ int64_t parse_time(const std::string &text, const char *option);
 Hash    parse_hash(const std::string &text, const char *option);
 // "upload_max_bytes=5", for that service
 Number  parse_constraint(const std::string &text, const Service &service);
+// "10", from `least` on, and "10sat": as many as a caveat can say
+uint64_t parse_uses(const std::string &text, uint64_t least);
+uint64_t parse_balance(const std::string &text, uint64_t least);
 // 4 or 16 bytes; none for "unix:"
 std::string parse_address(const std::string &text, const char *option);
 // What a request has: hosts in lower case, methods in upper case.

@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include "core/caveats.h"
 #include "l402/attenuate.h"
 #include "l402/encoding.h"
 
@@ -26,12 +27,28 @@ bool preimage_fits(const std::string &preimage, const Identifier &identifier)
     return equal_constant_time(hash, identifier.payment_hash, 32);
 }
 
+// Behind what was granted stands the first `services` once more.
+bool is_closing(const Macaroon &macaroon, size_t i)
+{
+    std::string_view first, value, condition;
+
+    return i > 0
+           && split_caveat(macaroon.caveats[0].view(), condition, first)
+           && condition == "services"
+           && split_caveat(macaroon.caveats[i].view(), condition, value)
+           && condition == "services" && value == closing_services(first);
+}
+
 // In words, and why every gate refuses it where one can tell.
 std::string explain(const Macaroon &macaroon, size_t i)
 {
     std::string_view caveat = macaroon.caveats[i].view();
     std::string_view condition = caveat.substr(0, caveat.find('='));
     std::string      words = in_words(caveat);
+
+    if (is_closing(macaroon, i)) {
+        return words + "; what stands behind this grants nothing";
+    }
 
     switch (judge_attenuation(macaroon.caveats, i, caveat)) {
     case Attenuation::malformed:

@@ -22,6 +22,8 @@ struct Options {
     bool                     no_expiry = false;
     std::string              payment_hash;
     std::string              token_id;
+    Text                     uses;
+    Text                     balance;
     Text                     capabilities;
     std::vector<std::string> constraints;
     Text                     address;
@@ -61,6 +63,15 @@ Grant::Grant(const Options &o) : service(parse_service(o.service))
     terms.service = service.name;
     terms.tier = service.tier;
     terms.valid_until = expiry(o);
+    // Nobody can tell here how else the service is sold.
+    terms.closes_grants = true;
+
+    if (o.uses) {
+        terms.uses = parse_uses(*o.uses, 1);
+    }
+    if (o.balance) {
+        terms.balance_msat = parse_balance(*o.balance, 1);
+    }
 
     if (o.capabilities) {
         capabilities = *o.capabilities;
@@ -162,6 +173,12 @@ int mint_token(const Options &options)
     if (grant.terms.valid_until != 0) {
         out["expires"] = grant.terms.valid_until;
     }
+    if (grant.terms.uses != 0) {
+        out["uses"] = grant.terms.uses;
+    }
+    if (grant.terms.balance_msat != 0) {
+        out["balance_msat"] = grant.terms.balance_msat;
+    }
     if (give_away) {
         out["authorization"] = credential;
     }
@@ -198,6 +215,12 @@ void add_mint(CLI::App &app, Run &run)
     command->add_option("--token-id", o->token_id,
         "64 hex digits, of which the last eight are set to name the key"
         " (default: random)");
+    add_text(*command, "--uses", o->uses,
+        "How many requests it is good for, which the gate counts", "N");
+    add_text(*command, "--balance", o->balance,
+        "What may be spent of it where requests are metered: \"10sat\","
+        " \"1500msat\"",
+        "AMOUNT");
     add_text(*command, "--capabilities", o->capabilities,
         "The capabilities that it has; without it all, with \"\" none",
         "LIST");
@@ -229,6 +252,8 @@ void add_mint(CLI::App &app, Run &run)
         "  l402ctl mint --key-file keys --service weather --capabilities read"
         " \\\n      --constraint upload_max_bytes=1000000 --bind-address"
         " 192.0.2.7\n"
+        "  l402ctl mint --key-file keys --service weather --uses 10"
+        " --no-expiry\n"
         "  curl -H \"Authorization: $(cat credential)\""
         " https://example.org/weather/\n");
     command->callback([o, &run] { run = [o] { return mint_token(*o); }; });

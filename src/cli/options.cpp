@@ -2,6 +2,7 @@
 
 #include "core/caveats.h"
 #include "l402/encoding.h"
+#include "l402/price.h"
 
 #include <arpa/inet.h>
 
@@ -190,6 +191,32 @@ Number parse_constraint(const std::string &text, const Service &service)
 
     number.condition = condition;
     return number;
+}
+
+uint64_t parse_uses(const std::string &text, uint64_t least)
+{
+    int64_t n = parse_whole(text, max_number);
+
+    if (n < 0 || uint64_t(n) < least) {
+        throw bad_value("--uses", text, "a whole number of requests, with at"
+            " most 18 digits");
+    }
+
+    return uint64_t(n);
+}
+
+uint64_t parse_balance(const std::string &text, uint64_t least)
+{
+    uint64_t msat = 0;
+
+    if (!parse_amount(text, msat) || msat < least
+        || msat > uint64_t(max_number))
+    {
+        throw bad_value("--balance", text, "an amount, as in \"10sat\" or"
+            " \"1500msat\" (whole numbers, at most 18 digits of msat)");
+    }
+
+    return msat;
 }
 
 std::string parse_address(const std::string &text, const char *option)

@@ -24,6 +24,8 @@ struct Options {
     Text                     host;
     Text                     path;
     Text                     method;
+    bool                     needs_uses = false;
+    bool                     needs_balance = false;
     bool                     refuse_unknown_caveats = false;
     bool                     json = false;
 };
@@ -168,6 +170,14 @@ void describe_token(nlohmann::ordered_json &out, const Keyring &keys,
     if (verdict.expires != 0) {
         out["expires"] = verdict.expires;
     }
+    if (verdict.has_uses) {
+        out["uses"] = verdict.uses;
+        out["minted_uses"] = verdict.minted_uses;
+    }
+    if (verdict.has_balance) {
+        out["balance_msat"] = verdict.balance_msat;
+        out["minted_balance_msat"] = verdict.minted_balance_msat;
+    }
 
     out["caveats"] = nlohmann::ordered_json::array();
     for (size_t i = 0; i < macaroon.caveat_count; i++) {
@@ -188,6 +198,19 @@ void print_json(const Keyring &keys, const Facts &facts,
     std::cout << out.dump() << '\n';
 }
 
+// A word that says nothing of what the gate has counted.
+void note_counts(const Verdict &verdict)
+{
+    if (verdict.has_uses) {
+        std::cerr << "l402ctl: note: until the payment has had "
+                  << verdict.uses << " requests, which the gate counts\n";
+    }
+    if (verdict.has_balance) {
+        std::cerr << "l402ctl: note: until " << verdict.balance_msat
+                  << " msat of the payment are spent, which the gate counts\n";
+    }
+}
+
 int verify_credential(const Options &options)
 {
     Request request(options);
@@ -201,6 +224,8 @@ int verify_credential(const Options &options)
     read_fields(text, facts);
     request.describe_to(facts);
     facts.now = options.now ? parse_time(*options.now, "--now") : unix_now();
+    facts.needs_uses = options.needs_uses;
+    facts.needs_balance = options.needs_balance;
     facts.refuse_unknown_caveats = options.refuse_unknown_caveats;
 
     Verdict verdict;
@@ -210,6 +235,9 @@ int verify_credential(const Options &options)
         print_json(keys, facts, verdict);
     } else {
         std::cout << describe(verdict.result).word << '\n';
+        if (verdict.result == Result::ok) {
+            note_counts(verdict);
+        }
     }
 
     return verdict.result == Result::ok ? exit_ok : exit_refused;
@@ -241,6 +269,10 @@ void add_verify(CLI::App &app, Run &run)
     add_text(*command, "--method", o->method, "Its method", "NAME");
     add_text(*command, "--now", o->now,
         "Decide as of this time, in unix seconds (default: now)", "UNIX");
+    command->add_flag("--needs-uses", o->needs_uses,
+        "As a location with \"l402_uses\": it has to be minted with uses");
+    command->add_flag("--needs-balance", o->needs_balance,
+        "As one with \"l402_metered\": it has to be minted with a balance");
     command->add_flag("--refuse-unknown-caveats", o->refuse_unknown_caveats,
         "As a location with \"l402_unknown_caveats refuse\"");
     command->add_flag("--json", o->json, "Print an object instead of a word");
@@ -251,7 +283,8 @@ void add_verify(CLI::App &app, Run &run)
     command->footer(
         "Prints \"ok\" and exits 0, or prints why not (\"expired\","
         " \"bad_signature\", ...: the words\nof $l402_result) and exits 1."
-        " What a server counts or has revoked is not asked.\n\n"
+        " What a server counts or has revoked is not asked: of a\ntoken that"
+        " has uses or a balance, a note on stderr says how much.\n\n"
         "What is not described is absent: a token that is tied to a host, a"
         " path or a method is\nrefused (\"caveat_refused\") where there is no"
         " --host, --path or --method, and one that\nis tied to a network where"

@@ -172,10 +172,10 @@ std::string condition_in_words(std::string_view condition,
         return service + ": " + only("", split_list(value));
     }
     if (take_service(condition, "_uses", service)) {
-        return service + ": requests that the payment buys: " + text;
+        return service + ": until the payment has had " + text + " requests";
     }
     if (take_service(condition, "_balance", service)) {
-        return service + ": msat that the payment credited: " + text;
+        return service + ": until " + text + " msat of the payment are spent";
     }
     if (parse_number(value, number)) {
         return "at most " + text + ", where a location asks for "
@@ -224,6 +224,9 @@ std::string expected_value(std::string_view condition)
     if (take_service(condition, "_capabilities", service)) {
         return "a comma list of names, each 1 to 64 letters, digits, \"_\" and"
                " \"-\"";
+    }
+    if (take_service(condition, "_balance", service)) {
+        return "msat, a whole number";
     }
     if (condition == "valid_until"
         || take_service(condition, "_valid_until", service))

@@ -10,7 +10,7 @@ ctl=$1
 cd "$3" || exit 2
 touch keys.txt 'a key'
 failed=0
-types='(TEXT|LIST|NAME|TIME|UNIX|IP|UINT|CONDITION)'
+types='(TEXT|LIST|NAME|TIME|UNIX|IP|UINT|CONDITION|AMOUNT|N)'
 
 # offered <word>...: what completes the last of them
 offered() {

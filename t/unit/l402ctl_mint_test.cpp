@@ -129,9 +129,10 @@ void caveats_key_and_token_id_are_as_given(void **)
     std::string bytes = from_base64(token["macaroon"].get<std::string>());
 
     assert_true(l402::parse_macaroon(bytes, m));
-    assert_int_equal(m.caveat_count, 3);
-    assert_text(m.caveats[1].view(), "a=b");
-    assert_text(m.caveats[2].view(), "c");
+    assert_int_equal(m.caveat_count, 4);
+    assert_text(m.caveats[1].view(), "services=weather:02");
+    assert_text(m.caveats[2].view(), "a=b");
+    assert_text(m.caveats[3].view(), "c");
     assert_text(token["token_id"].get<std::string>().substr(0, 56),
         std::string(56, 'c'));
     assert_exit(verify(old, token["authorization"]), 0);
