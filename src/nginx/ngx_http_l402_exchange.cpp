@@ -236,7 +236,7 @@ curl_socket_t Exchange::open_socket(void *self, curlsocktype,
     (void) setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &e->silence_,
         sizeof(e->silence_));
 
-    e->sockets_ = {e->sockets_[1], fd};
+    e->socket_ = fd;
     return fd;
 }
 
@@ -360,7 +360,7 @@ void Exchange::push(ngx_event_t *ev) noexcept
 
     ngx_add_timer(ev, push_interval);
 
-    if (e->sockets_[1] != -1 && !e->transport_.is_watched(e->sockets_[1])) {
+    if (e->socket_ != -1 && !e->transport_.is_watched(e->socket_)) {
         // This object may be gone behind it.
         e->transport_.act_on_all();
     }

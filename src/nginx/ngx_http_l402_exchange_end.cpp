@@ -83,21 +83,17 @@ void Exchange::fail_later(const char *format, const char *reason) noexcept
     ngx_add_timer(&deadline_, 0);
 }
 
-// libcurl does not tell a connection from one that has TLS or SOCKS behind it.
-bool Exchange::is_connected() const noexcept
+// libcurl does not tell a connection from one that has TLS or SOCKS behind it,
+// and where it finds before the deadline does that time is over, it says so
+// when the socket is closed.
+void Exchange::look_at(curl_socket_t fd) noexcept
 {
-    for (curl_socket_t fd : sockets_) {
-        sockaddr_storage peer;
-        socklen_t size = sizeof(peer);
+    sockaddr_storage peer;
+    socklen_t size = sizeof(peer);
 
-        if (fd != -1
-            && getpeername(fd, reinterpret_cast<sockaddr *>(&peer), &size) == 0)
-        {
-            return true;
-        }
+    if (getpeername(fd, reinterpret_cast<sockaddr *>(&peer), &size) == 0) {
+        connected_ = true;
     }
-
-    return false;
 }
 
 void Exchange::say_how_far() noexcept
@@ -120,12 +116,12 @@ void Exchange::say_how_far() noexcept
         say("timed out connecting to the socket");
 
     } else if (has_proxy_) {
-        say_with(is_connected() ? "timed out behind the proxy"
-                                : "timed out connecting to the proxy",
+        say_with(connected_ ? "timed out behind the proxy"
+                            : "timed out connecting to the proxy",
             host_, port_);
 
     } else {
-        say_with(endpoint_.url.https && is_connected()
+        say_with(endpoint_.url.https && connected_
                      ? "timed out in the TLS handshake with"
                      : "timed out connecting to",
             host_, port_);

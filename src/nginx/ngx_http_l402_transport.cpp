@@ -54,6 +54,15 @@ void unwatch(ngx_connection_t *c)
     c->fd = static_cast<ngx_socket_t>(-1);
 }
 
+// Null for a handle of libcurl's own.
+ngx_http_l402_exchange_t *exchange_of(CURL *easy)
+{
+    char *exchange = nullptr;
+
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &exchange);
+    return reinterpret_cast<ngx_http_l402_exchange_t *>(exchange);
+}
+
 // Level-triggered: libcurl need not read until there is nothing left.
 void want(ngx_event_t *ev, ngx_int_t kind, bool wanted)
 {
@@ -91,11 +100,15 @@ bool looks_up_in_threads()
 
 }  // namespace
 
-int Transport::watch(CURL *, curl_socket_t fd, int what, void *self,
+int Transport::watch(CURL *easy, curl_socket_t fd, int what, void *self,
     void *connection) noexcept
 {
     auto t = static_cast<Transport *>(self);
     auto c = static_cast<ngx_connection_t *>(connection);
+
+    if (auto exchange = exchange_of(easy)) {
+        exchange->look_at(fd);
+    }
 
     if (what == CURL_POLL_REMOVE) {
         if (c) {
@@ -197,10 +210,8 @@ void Transport::finish_done() noexcept
         }
 
         CURLcode code = message->data.result;
-        char *exchange = nullptr;
 
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &exchange);
-        reinterpret_cast<ngx_http_l402_exchange_t *>(exchange)->done(code);
+        exchange_of(message->easy_handle)->done(code);
     }
 }
 

@@ -8,7 +8,6 @@
 
 #include <curl/curl.h>
 
-#include <array>
 #include <map>
 
 class ngx_http_l402_transport_t final : public l402::HttpTransport {
@@ -102,6 +101,10 @@ public:
     void start(uint64_t timeout);
     void done(CURLcode code) noexcept;
 
+    // Called whenever libcurl wants something else of a socket, and before it
+    // closes one that is connected.
+    void look_at(curl_socket_t fd) noexcept;
+
 private:
     template <typename Value>
     void set(CURLoption option, Value value);
@@ -113,7 +116,6 @@ private:
         const char *error) noexcept override;
     void send_to(const std::vector<std::string> &addresses);
     void detach();
-    bool is_connected() const noexcept;
 
     // The line that tells what has failed, in nginx's format.
     void say(const char *format, ...) noexcept;
@@ -150,8 +152,8 @@ private:
     bool                             running_ = false;
     bool                             failed_ = false;
     bool                             too_large_ = false;
-    // The last two that were opened: one for each family may race.
-    std::array<curl_socket_t, 2>     sockets_{{-1, -1}};
+    bool                             connected_ = false;  // at least that
+    curl_socket_t                    socket_ = -1;  // the last opened
     unsigned int                     silence_ = 0;  // ms
     size_t                           head_size_ = 0;
     size_t                           max_body_ = 0;

@@ -9,8 +9,8 @@ import { after, before, describe, it } from 'node:test';
 import { make } from './lightning/tls.mjs';
 import { build } from './packages.mjs';
 import {
-    Front, Nginx, assert_no_invoice, buy, env, read_challenge, request, service,
-    sleep, start_full, start_mute,
+    Front, Nginx, assert_no_invoice, buy, env, eventually, read_challenge,
+    request, service, sleep, start_full, start_mute,
 } from './lib.mjs';
 
 const dir = path.join(build, 'e2e', 'transport-faults-files');
@@ -57,7 +57,7 @@ function signed(name, by, names, days = 30) {
 
 describe('a fault on the way to the node', () => {
     const to_close = [];
-    let nginx, full, mute;
+    let nginx, full, mute, slow;
 
     // Name: the front's certificate, what the service trusts, the line.
     const peers = {};
@@ -112,7 +112,8 @@ describe('a fault on the way to the node', () => {
 
         full = await start_full();
         mute = await start_mute();
-        to_close.push(full, mute);
+        slow = await Front.open({ delay: 60_000 });
+        to_close.push(full, mute, slow);
         const short_time = 'timeout 1s;';
         peers.full = { url: `http://127.0.0.1:${full.port}`,
                        more: short_time };
@@ -128,6 +129,9 @@ describe('a fault on the way to the node', () => {
         peers.mute_http = { url: `http://127.0.0.1:${mute.port}`,
                             more: short_time };
         lines.mute_http = /timed out waiting for the answer/;
+
+        peers.slow = { url: `http://127.0.0.1:${slow.port}`,
+                       more: 'timeout 1m;' };
 
         const services = Object.entries(peers).map(([name, options]) =>
             service(name, options)).join('');
@@ -189,6 +193,31 @@ describe('a fault on the way to the node', () => {
             assert.deepEqual(peers[name].front?.seen ?? [], []);
         });
     }
+
+    // libcurl, called for something else, finds before the deadline does that
+    // time is over, and closes the socket.
+    it('is told in one line by a worker that is late', async () => {
+        const from = nginx.error_log().length;
+        const [pid] = nginx.worker_pids();
+        const { heard } = mute;
+        const waits = request(`${nginx.url}/slow/1k`);
+        assert.ok(await eventually(() => slow.seen.length));
+        const response = request(`${nginx.url}/mute/1k`);
+        assert.ok(await eventually(() => mute.heard > heard));
+        process.kill(pid, 'SIGSTOP');
+        try {
+            await sleep(1200);
+            slow.cut();
+        } finally {
+            process.kill(pid, 'SIGCONT');
+        }
+        assert_no_invoice(await response);
+        assert_no_invoice(await waits);
+        const said = nginx.error_log().slice(from).split('\n')
+            .filter(line => line.includes('no invoice from "mute"'));
+        assert.equal(said.length, 1, said.join('\n'));
+        assert.match(said[0], lines.mute);
+    });
 
     it('was seen by nginx -t where it could be', () => {
         const warnings = nginx.output().split('\n').filter(

@@ -102,16 +102,18 @@ export async function start_full() {
     return { port, close: () => child.stdin.end() };
 }
 
-// Takes connections, and says nothing.
+// Takes connections, counts those that say something, and says nothing.
 export async function start_mute() {
     const sockets = new Set();
-    const server = net.createServer(socket => {
-        sockets.add(socket);
-        socket.on('error', () => {});
-    });
-    await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
-    return { port: server.address().port, close() {
+    const mute = { heard: 0, close() {
         server.close();
         sockets.forEach(socket => socket.destroy());
     } };
+    const server = net.createServer(socket => {
+        sockets.add(socket);
+        socket.on('error', () => {});
+        socket.once('data', () => mute.heard++);
+    });
+    mute.port = await listening(server);
+    return mute;
 }
