@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { read_macaroon, secrets } from './l402.mjs';
-import { request } from './http.mjs';
-import { Nginx } from './nginx.mjs';
+import {
+    Nginx, read_macaroon, request, secrets, service,
+} from '../lib.mjs';
 
 // `redis` are the lines of the l402_redis block.
 export const start_seller = (name, redis, options = {}) =>
@@ -13,10 +13,7 @@ export const start_seller = (name, redis, options = {}) =>
     l402_zone l402:${options.zone ?? '16m'};
     ${redis === null ? '' : `l402_redis { ${redis} }`}
     ${options.http ?? ''}
-    l402_invoice_service node {
-        protocol lnurl;
-        url https://127.0.0.1:1/;
-    }
+    ${service('node')}
     server {
         listen 127.0.0.1:${port};
         location / {
