@@ -71,9 +71,11 @@ public:
         const JournalLocks &locks = robust_journal_locks) noexcept;
 
     // This process's view. A process that has added something leaves none of
-    // it to one that it forks.
+    // it to one that it forks. Goes before the memory does: the kernel has a
+    // list of what a process holds.
     Journal(void *block, size_t bytes,
         const JournalLocks &locks = robust_journal_locks) noexcept;
+    ~Journal() { detach(); }
     Journal(const Journal &) = delete;
     Journal &operator=(const Journal &) = delete;
 
@@ -105,22 +107,23 @@ private:
 
     static constexpr size_t entries_per_chunk = 32;
 
-    static size_t chunks_in(size_t bytes) noexcept;
-    static Chunk *chunks_of(void *block) noexcept;
-    bool take_chunk(uint32_t chunk);
-    Slot &slot_at(uint32_t slot) const noexcept;
-    std::atomic<JournalEntry::State> &state_at(uint32_t slot) const noexcept;
-    bool is_there(JournalRef ref) const noexcept;
-
-    Chunk              *chunks_;
-    uint32_t            count_;
-    const JournalLocks &locks_;
-
     // What this process owns.
     struct Owned {
         uint32_t chunk;
         uint32_t used;
     };
+
+    static size_t chunks_in(size_t bytes) noexcept;
+    static Chunk *chunks_of(void *block) noexcept;
+    bool take_chunk(uint32_t chunk);
+    Owned *chunk_with_room();
+    Slot &slot_at(uint32_t slot) const noexcept;
+    std::atomic<JournalEntry::State> &state_at(uint32_t slot) const noexcept;
+    bool is_there(JournalRef ref) const noexcept;
+
+    Chunk                  *chunks_;
+    uint32_t                count_;
+    const JournalLocks     &locks_;
     std::vector<Owned>      owned_;
     std::vector<JournalRef> found_;  // on the way to a free slot
 };

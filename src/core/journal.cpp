@@ -208,20 +208,29 @@ bool Journal::take_chunk(uint32_t chunk)
     return true;
 }
 
-JournalRef Journal::add(const JournalEntry &entry)
+// Null: none of this process's chunks has any, and no other is free.
+Journal::Owned *Journal::chunk_with_room()
 {
-    auto has_room = [](const Owned &owned) {
-        return owned.used < entries_per_chunk;
-    };
-    auto owned = std::find_if(owned_.begin(), owned_.end(), has_room);
-
-    for (uint32_t i = 0; i < count_ && owned == owned_.end(); i++) {
-        if (take_chunk(i) && has_room(owned_.back())) {
-            owned = owned_.end() - 1;
+    for (Owned &owned : owned_) {
+        if (owned.used < entries_per_chunk) {
+            return &owned;
         }
     }
 
-    if (owned == owned_.end()) {
+    for (uint32_t i = 0; i < count_; i++) {
+        if (take_chunk(i) && owned_.back().used < entries_per_chunk) {
+            return &owned_.back();
+        }
+    }
+
+    return nullptr;
+}
+
+JournalRef Journal::add(const JournalEntry &entry)
+{
+    Owned *owned = chunk_with_room();
+
+    if (owned == nullptr) {
         return {};
     }
 
