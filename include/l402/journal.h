@@ -82,8 +82,8 @@ public:
     // `reserved`. None: full.
     JournalRef add(const JournalEntry &entry);
 
-    // False: the reference is to nothing, or to what has left.
-    bool read(JournalRef ref, JournalEntry &out) const noexcept;
+    // False: the reference is to nothing of this process, or to what has left.
+    bool read(JournalRef ref, JournalEntry &out) noexcept;
 
     void give_back(JournalRef ref) noexcept;
     void settle(JournalRef ref, Amount cost) noexcept;
@@ -116,10 +116,11 @@ private:
     static size_t chunks_in(size_t bytes) noexcept;
     static Chunk *chunks_of(void *block) noexcept;
     bool take_chunk(uint32_t chunk);
+    Owned *owned(uint32_t chunk) noexcept;
     Owned *chunk_with_room();
     Slot &slot_at(uint32_t slot) const noexcept;
     std::atomic<JournalEntry::State> &state_at(uint32_t slot) const noexcept;
-    bool is_there(JournalRef ref) const noexcept;
+    bool is_there(JournalRef ref) noexcept;
 
     Chunk                  *chunks_;
     uint32_t                count_;

@@ -165,9 +165,17 @@ std::atomic<State> &Journal::state_at(uint32_t slot) const noexcept
     return chunks_[slot / entries_per_chunk].states[slot % entries_per_chunk];
 }
 
-bool Journal::is_there(JournalRef ref) const noexcept
+Journal::Owned *Journal::owned(uint32_t chunk) noexcept
 {
-    return ref && ref.slot < count_ * entries_per_chunk
+    auto is_it = [chunk](const Owned &owned) { return owned.chunk == chunk; };
+    auto at = std::find_if(owned_.begin(), owned_.end(), is_it);
+
+    return at == owned_.end() ? nullptr : &*at;
+}
+
+bool Journal::is_there(JournalRef ref) noexcept
+{
+    return ref && owned(ref.slot / entries_per_chunk)
            && slot_at(ref.slot).turn == ref.turn
            && state_at(ref.slot) != State::vacant;
 }
@@ -175,9 +183,7 @@ bool Journal::is_there(JournalRef ref) const noexcept
 // True: it is this process's, with whatever others have left in it.
 bool Journal::take_chunk(uint32_t chunk)
 {
-    auto is_it = [&](const Owned &owned) { return owned.chunk == chunk; };
-
-    if (std::any_of(owned_.begin(), owned_.end(), is_it)) {
+    if (owned(chunk)) {
         return false;
     }
 
@@ -188,7 +194,7 @@ bool Journal::take_chunk(uint32_t chunk)
         return false;
     }
 
-    Owned owned = {chunk, 0};
+    Owned taken = {chunk, 0};
     uint32_t first = chunk * uint32_t(entries_per_chunk);
 
     for (uint32_t i = first; i < first + entries_per_chunk; i++) {
@@ -201,10 +207,10 @@ bool Journal::take_chunk(uint32_t chunk)
         }
 
         found_.push_back({i, slot_at(i).turn});
-        owned.used++;
+        taken.used++;
     }
 
-    owned_.push_back(owned);
+    owned_.push_back(taken);
     return true;
 }
 
@@ -228,13 +234,13 @@ Journal::Owned *Journal::chunk_with_room()
 
 JournalRef Journal::add(const JournalEntry &entry)
 {
-    Owned *owned = chunk_with_room();
+    Owned *chunk = chunk_with_room();
 
-    if (owned == nullptr) {
+    if (chunk == nullptr) {
         return {};
     }
 
-    uint32_t at = owned->chunk * uint32_t(entries_per_chunk);
+    uint32_t at = chunk->chunk * uint32_t(entries_per_chunk);
 
     while (state_at(at) != State::vacant) {
         at++;
@@ -251,11 +257,11 @@ JournalRef Journal::add(const JournalEntry &entry)
     slot.cost = {};
     slot.expires = entry.expires;
     state_at(at).store(State::reserved, std::memory_order_release);
-    owned->used++;
+    chunk->used++;
     return {at, slot.turn};
 }
 
-bool Journal::read(JournalRef ref, JournalEntry &out) const noexcept
+bool Journal::read(JournalRef ref, JournalEntry &out) noexcept
 {
     if (!is_there(ref)) {
         return false;
@@ -296,12 +302,7 @@ void Journal::remove(JournalRef ref) noexcept
     }
 
     state_at(ref.slot).store(State::vacant, std::memory_order_release);
-
-    for (Owned &owned : owned_) {
-        if (owned.chunk == ref.slot / entries_per_chunk) {
-            owned.used--;
-        }
-    }
+    owned(ref.slot / entries_per_chunk)->used--;
 }
 
 void Journal::adopt(std::vector<JournalRef> &found)
@@ -316,10 +317,8 @@ void Journal::adopt(std::vector<JournalRef> &found)
     found_.clear();
 
     for (size_t i = owned_.size(); i > 0 && owned_.size() > 1; i--) {
-        Owned owned = owned_[i - 1];
-
-        if (owned.used == 0) {
-            locks_.release(chunks_[owned.chunk].owner);
+        if (owned_[i - 1].used == 0) {
+            locks_.release(chunks_[owned_[i - 1].chunk].owner);
             owned_.erase(owned_.begin() + std::ptrdiff_t(i - 1));
         }
     }

@@ -269,6 +269,21 @@ public:
         return old;
     }
 
+    // None of the commands ever arrives, and the connection is a new one.
+    void forget_commands()
+    {
+        std::deque<Wait> waits;
+
+        context_ = server_.connect();
+        waits.swap(waits_);
+
+        for (const Wait &wait : waits) {
+            if (wait.waiter) {
+                wait.waiter->replied(nullptr, 0);
+            }
+        }
+    }
+
     void reconnect() { context_ = server_.connect(); }
     size_t waiting() const { return waits_.size(); }
 
