@@ -22,6 +22,11 @@ extern ngx_module_t ngx_http_l402_filter_module;
 
 #include <new>
 #include <string_view>
+
+namespace l402 {
+class CountClient;
+class Journal;
+}  // namespace l402
 #include <utility>
 
 // nginx has no name for it.
@@ -224,6 +229,9 @@ struct ngx_http_l402_main_conf_t {
     l402::HttpTransport  *transport;
     l402::VerifiedMemory *memory;
     l402::Ledger          ledger;    // none where there is no l402_zone
+    // Null where Redis does not count.
+    l402::Journal        *journal;
+    l402::CountClient    *counts;
 };
 
 class ngx_http_l402_settling_t;
@@ -506,6 +514,8 @@ ngx_int_t ngx_http_l402_take_credential_off(ngx_http_request_t *r,
 
 // ngx_http_l402_park.cpp: until somebody finalizes it, or runs its phases
 ngx_int_t ngx_http_l402_park(ngx_http_request_t *r, const char *action);
+// From an event of ours: its phases run again. It may be gone then.
+void ngx_http_l402_unpark(ngx_http_request_t *r);
 
 // ngx_http_l402_challenge.cpp: NGX_DONE: the request ends, or waits, there
 ngx_int_t ngx_http_l402_refuse(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,

@@ -1,7 +1,8 @@
 // What a payment bought is counted: reserved in the access phase, and charged
 // or given back before the first byte of the answer leaves. The counts are in
-// the ledger, which all workers share.
+// the ledger, which all workers share, or in Redis.
 
+#include "ngx_http_l402_count.h"
 #include "ngx_http_l402_event.h"
 
 #include "l402/price.h"
@@ -9,16 +10,6 @@
 using l402::Amount;
 using l402::Ledger;
 using l402::Result;
-
-// What a request holds of its payment. Trivially copyable: in its pool.
-struct ngx_http_l402_counted_t {
-    ngx_http_request_t        *request;  // the main one
-    ngx_http_l402_main_conf_t *mcf;
-    ngx_http_l402_loc_conf_t  *lcf;      // by whose directives
-    l402::Reservation          reservation;
-    l402::Allowance            allowance;
-    Amount                     amount;   // that was reserved
-};
 
 namespace {
 
@@ -28,6 +19,8 @@ using Counted = ngx_http_l402_counted_t;
 
 constexpr ngx_msec_t housekeeping_interval = 1000;  // ms
 constexpr size_t     swept_at_once = 2000;          // entries
+constexpr ngx_msec_t dropping_interval = 20;        // ms
+constexpr size_t     dropped_at_once = 20000;       // entries
 // Of the entries, so many are kept for payments that are under way: 1 / 20.
 constexpr size_t     reserve_share = 20;
 
@@ -215,10 +208,21 @@ uint64_t cost_of_answer(ngx_http_request_t *r, const Counted *counted,
     return counted->amount.msat;
 }
 
+bool is_held(const Counted *counted)
+{
+    return counted->reservation || ngx_http_l402_holds_in_redis(counted);
+}
+
 void give_back(Counted *counted, ngx_http_l402_ctx_t *ctx)
 {
-    l402::Ledger &ledger = counted->mcf->ledger;
     Amount left;
+
+    if (ngx_http_l402_holds_in_redis(counted)) {
+        ngx_http_l402_give_back_in_redis(ctx);
+        return;
+    }
+
+    l402::Ledger &ledger = counted->mcf->ledger;
 
     ledger.give_back(counted->reservation);
     (void) ledger.look(ctx->verified_payment_hash, counted->allowance, {},
@@ -230,6 +234,11 @@ void settle(Counted *counted, ngx_http_l402_ctx_t *ctx, uint64_t msat)
 {
     ngx_http_request_t *r = counted->request;
     Amount left;
+
+    if (ngx_http_l402_holds_in_redis(counted)) {
+        ngx_http_l402_settle_in_redis(ctx, msat);
+        return;
+    }
 
     bool whole = counted->mcf->ledger.settle(counted->reservation,
         {counted->amount.uses, msat}, counted->allowance, &left);
@@ -251,19 +260,19 @@ void finish(void *data)
     ngx_http_request_t *r = counted->request;
     ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
 
-    if (!counted->reservation || ctx == nullptr) {
-        return;
-    }
+    ngx_http_l402_guard<bool>(r->connection->log, false, [&] {
+        if (ctx && is_held(counted)) {
+            if (was_asked(r)) {
+                settle(counted, ctx, counted->amount.msat);
 
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-        "l402: a request ends without an answer, asked: %d", was_asked(r));
+            } else {
+                give_back(counted, ctx);
+            }
+        }
 
-    if (was_asked(r)) {
-        settle(counted, ctx, counted->amount.msat);
-
-    } else {
-        give_back(counted, ctx);
-    }
+        ngx_http_l402_end_in_redis(counted);
+        return true;
+    });
 }
 
 // Null: out of memory.
@@ -288,9 +297,6 @@ Result reserve(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx, LocConf *lcf,
 {
     MainConf *mcf = counted->mcf;
     Amount left;
-
-    counted->lcf = lcf;
-    counted->allowance = allowance_of(lcf, ctx->verdict);
 
     switch (mcf->ledger.reserve(ctx->verified_payment_hash,
         counted->allowance, counted->amount, counted->reservation, &left))
@@ -321,8 +327,16 @@ void keep_house(ngx_event_t *ev)
     auto mcf = static_cast<MainConf *>(
         static_cast<ngx_http_l402_event_owner_t *>(ev->data)->self);
 
+    if (mcf->ledger.is_dropping()) {
+        // What a new list of revocations does not have any more.
+        (void) mcf->ledger.sweep(ngx_time(), dropped_at_once);
+        ngx_add_timer(ev, dropping_interval);
+        return;
+    }
+
     (void) mcf->ledger.give_back_of_dead();
     (void) mcf->ledger.sweep(ngx_time(), swept_at_once);
+    ngx_http_l402_keep_count_redis(mcf);
     ngx_add_timer(ev, housekeeping_interval);
 }
 
@@ -349,27 +363,40 @@ ngx_int_t ngx_http_l402_count(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (counted && counted->reservation) {
+    if (counted && is_held(counted)) {
         if (counted->amount.uses >= amount.uses
             && (lcf->count.cost == nullptr || counted->lcf->count.cost))
         {
-            return NGX_OK;
+            // It may only have been told now.
+            return counted->counting
+                       ? ngx_http_l402_count_in_redis(r, ctx, counted)
+                       : NGX_OK;
         }
 
-        mcf->ledger.give_back(counted->reservation);
+        give_back(counted, ctx);
+        counted = nullptr;
     }
+
+    // Parked before: the phases run again with its answer.
+    if (counted && counted->counting && counted->lcf == lcf) {
+        return ngx_http_l402_count_in_redis(r, ctx, counted);
+    }
+
+    counted = create(r, mcf);
 
     if (counted == nullptr) {
-        counted = create(r, mcf);
-
-        if (counted == nullptr) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        ctx->counted = counted;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ctx->counted = counted;
+    counted->lcf = lcf;
     counted->amount = amount;
+    counted->allowance = allowance_of(lcf, ctx->verdict);
+
+    if (mcf->counts) {
+        return ngx_http_l402_count_in_redis(r, ctx, counted);
+    }
+
     ctx->result = reserve(r, ctx, lcf, counted);
     return NGX_OK;
 }
@@ -377,7 +404,7 @@ ngx_int_t ngx_http_l402_count(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
 bool ngx_http_l402_is_used_up(ngx_http_l402_main_conf_t *mcf,
     const ngx_http_l402_loc_conf_t *lcf, const l402::Verdict &verdict)
 {
-    if (!mcf->ledger || !ngx_http_l402_counts(lcf, verdict)) {
+    if (!mcf->ledger || mcf->counts || !ngx_http_l402_counts(lcf, verdict)) {
         return false;
     }
 
@@ -398,16 +425,20 @@ void ngx_http_l402_settle_count(ngx_http_request_t *r,
 {
     Counted *counted = ctx->counted;
 
-    if (!counted->reservation) {
+    if (!is_held(counted)) {
         return;
     }
 
-    if (is_given_back(r, ctx)) {
-        give_back(counted, ctx);
-        return;
-    }
+    ngx_http_l402_guard<bool>(r->connection->log, false, [&] {
+        if (is_given_back(r, ctx)) {
+            give_back(counted, ctx);
 
-    settle(counted, ctx, cost_of_answer(r, counted, true));
+        } else {
+            settle(counted, ctx, cost_of_answer(r, counted, true));
+        }
+
+        return true;
+    });
 }
 
 // Header fields are set before the answer comes to where it is settled.
@@ -418,7 +449,7 @@ bool ngx_http_l402_left(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
 
     left = ctx->left;
 
-    if (!ctx->has_left || !counted || !counted->reservation
+    if (!ctx->has_left || !counted || !is_held(counted)
         || r->headers_out.status == 0)
     {
         return ctx->has_left;
@@ -444,7 +475,9 @@ bool ngx_http_l402_left(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
 bool ngx_http_l402_has_room(ngx_http_request_t *r,
     ngx_http_l402_main_conf_t *mcf, ngx_http_l402_loc_conf_t *lcf)
 {
-    if (!mcf->ledger || (!lcf->count.uses && !lcf->count.cost)) {
+    if (!mcf->ledger || mcf->counts
+        || (!lcf->count.uses && !lcf->count.cost))
+    {
         return true;
     }
 
@@ -474,6 +507,7 @@ void ngx_http_l402_start_count(ngx_cycle_t *cycle,
         return;
     }
 
+    ngx_http_l402_start_count_redis(mcf);
     ngx_http_l402_init_event(event, owner, mcf, keep_house, cycle->log);
     event.cancelable = 1;
     (void) mcf->ledger.give_back_of_dead();
@@ -482,6 +516,8 @@ void ngx_http_l402_start_count(ngx_cycle_t *cycle,
 
 void ngx_http_l402_stop_count(ngx_http_l402_main_conf_t *mcf)
 {
+    ngx_http_l402_stop_count_redis(mcf);
+
     if (mcf->ledger) {
         mcf->ledger.detach();
     }

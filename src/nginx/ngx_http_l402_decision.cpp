@@ -79,6 +79,11 @@ void find_upgrade(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
         return;
     }
 
+    // Whether it is used up only Redis knows: the full price.
+    if (mcf->counts && ctx->verdict.has_uses) {
+        return;
+    }
+
     l402::Terms terms;
     auto upgrade = ngx_http_l402_pool_new<l402::Upgrade>(r->pool);
 

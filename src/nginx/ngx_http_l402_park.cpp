@@ -18,3 +18,21 @@ ngx_int_t ngx_http_l402_park(ngx_http_request_t *r, const char *action)
     r->connection->log->action = const_cast<char *>(action);
     return NGX_OK;
 }
+
+void ngx_http_l402_unpark(ngx_http_request_t *r)
+{
+    ngx_connection_t *c = r->connection;
+
+    c->log->action = nullptr;
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+
+    } else {
+        r->read_event_handler = ngx_http_block_reading;
+        r->write_event_handler = ngx_http_core_run_phases;
+        ngx_http_core_run_phases(r);
+    }
+
+    ngx_http_run_posted_requests(c);
+}

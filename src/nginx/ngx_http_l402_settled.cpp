@@ -152,21 +152,9 @@ void ngx_http_l402_settling_t::told(ngx_http_l402_service_t *service,
 void ngx_http_l402_settling_t::go_on() noexcept
 {
     ngx_http_request_t *r = r_;
-    ngx_connection_t *c = r->connection;
 
     parts_.clear();
-    c->log->action = nullptr;
-
-    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-
-    } else {
-        r->read_event_handler = ngx_http_block_reading;
-        r->write_event_handler = ngx_http_core_run_phases;
-        ngx_http_core_run_phases(r);
-    }
-
-    ngx_http_run_posted_requests(c);
+    ngx_http_l402_unpark(r);
 }
 
 namespace {

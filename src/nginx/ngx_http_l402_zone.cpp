@@ -5,6 +5,7 @@
 
 #include "ngx_http_l402_zone.h"
 
+#include "l402/journal.h"
 #include "l402/ledger_file.h"
 
 #include <algorithm>
@@ -35,6 +36,8 @@ struct Root {
     void                *ledger;   // null: none
     size_t               ledger_bytes;
     ngx_str_t            file;     // empty: in the zone
+    void                *journal;  // null: none
+    size_t               journal_bytes;
 };
 
 // What a configuration wants to find in its zone.
@@ -152,6 +155,13 @@ size_t ledger_size(size_t zone, size_t needed)
     return bytes < l402::Ledger::min_bytes ? 0 : bytes;
 }
 
+// Out of the quarter that the ledger leaves.
+size_t journal_size(size_t ledger)
+{
+    return ngx_min(ledger / 16, size_t(1024 * 1024)) / ngx_pagesize
+           * ngx_pagesize;
+}
+
 // Stays mapped for as long as there is a process that may use it: for ever.
 bool open_file(ngx_shm_zone_t *zone, const ngx_http_l402_main_conf_t *mcf,
     Root *root)
@@ -200,6 +210,16 @@ bool create_ledger(ngx_shm_zone_t *zone, const ngx_http_l402_main_conf_t *mcf,
     if (mcf->ledger_bytes == 0) {
         return true;
     }
+
+    // A later configuration may count in Redis.
+    root->journal_bytes = journal_size(mcf->ledger_bytes);
+    root->journal = ngx_slab_alloc(pool, root->journal_bytes);
+
+    if (root->journal == nullptr) {
+        return false;
+    }
+
+    l402::Journal::format(root->journal, root->journal_bytes);
 
     if (mcf->zone_file.len) {
         root->file.data = static_cast<u_char *>(
@@ -620,6 +640,15 @@ l402::Ledger ngx_http_l402_ledger(const ngx_http_l402_main_conf_t *mcf)
     return root && root->ledger
                ? l402::Ledger(root->ledger, root->ledger_bytes)
                : l402::Ledger();
+}
+
+void *ngx_http_l402_journal(const ngx_http_l402_main_conf_t *mcf,
+    size_t &bytes)
+{
+    auto root = mcf->zone ? static_cast<Root *>(mcf->zone->data) : nullptr;
+
+    bytes = root ? root->journal_bytes : 0;
+    return root ? root->journal : nullptr;
 }
 
 void ngx_http_l402_fill_zone(ngx_cycle_t *cycle,

@@ -43,6 +43,9 @@ void ngx_http_l402_fill_zone(ngx_cycle_t *cycle,
 size_t ngx_http_l402_least_zone(const ngx_http_l402_main_conf_t *mcf);
 // This process's view; none where there is no l402_zone.
 l402::Ledger ngx_http_l402_ledger(const ngx_http_l402_main_conf_t *mcf);
+// What is out in Redis; null where there is no ledger.
+void *ngx_http_l402_journal(const ngx_http_l402_main_conf_t *mcf,
+    size_t &bytes);
 
 // Blocks may go at a reload: found anew each time, and used under the lock.
 // Everything is null where there was no room.
