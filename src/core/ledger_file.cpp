@@ -324,7 +324,8 @@ LedgerOpener::Step LedgerOpener::use(Descriptor &fd)
     (void) Ledger::rebuild(mapping.block(), bytes_);
     mark_open(*static_cast<Header *>(mapping.block()), now_);
 
-    if (msync(mapping.block(), bytes_, MS_SYNC) == -1) {
+    // The rest of what was made anew can be made once more.
+    if (msync(mapping.block(), page, MS_SYNC) == -1) {
         return fail(failure(path_, "cannot be written to the disk"));
     }
 
