@@ -98,6 +98,7 @@ def what_we_mint_they_verify():
                                                   macaroon.identifier_bytes))
         assert [c.caveat_id_bytes.decode() for c in macaroon.caveats] == [
             "services=weather:1", f"weather_valid_until={NOW + 60}",
+            "services=weather:01",
             *caveats], (caveats, out)
         assert macaroon.location == "lsat"
         preimage = bytes.fromhex(out["preimage"])
