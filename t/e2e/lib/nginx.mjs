@@ -36,6 +36,14 @@ export async function free_port() {
     throw new Error('no port is free');
 }
 
+const is_alive = pid => {
+    try {
+        return !/\) [ZX]/.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    } catch {
+        return false;
+    }
+};
+
 const running = new Set();
 process.on('exit', () => running.forEach(child => child.kill('SIGTERM')));
 for (const signal of ['SIGINT', 'SIGTERM']) {
@@ -176,6 +184,33 @@ ${typeof http === 'function' ? http(this) : http}
         }
         throw new Error(`after a reload: workers ${this.worker_pids()}, `
                         + `before it: ${old}`);
+    }
+
+    // Master and workers at once, as a crash of the machine would.
+    async crash() {
+        const pids = [this.process.pid, ...this.worker_pids()];
+        this.process.ref();
+        pids.forEach(pid => {
+            try {
+                process.kill(pid, 'SIGKILL');
+            } catch { /* It was on its way. */ }
+        });
+        await this.ended;
+        for (let i = 0; i < 200 && pids.some(is_alive); i++) {
+            await sleep(20);
+        }
+    }
+
+    // After a crash or a stop.
+    async start_again() {
+        fs.rmSync(path.join(this.dir, 'nginx.pid'), { force: true });
+        await this.#start();
+    }
+
+    // As start_again(), where it must not start: what it says.
+    async refused_start() {
+        await assert.rejects(this.start_again());
+        return this.output();
     }
 
     // A reload that must be refused: returns what the log says of it.
