@@ -30,8 +30,8 @@ void every_result_has_its_word_and_status(void **)
         {"bad_preimage", 402}, {"expired", 402}, {"wrong_service", 402},
         {"insufficient", 402}, {"caveat_refused", 402}, {"revoked", 402},
         {"used_up", 402}, {"unsettled", 402}, {"unconfirmed", 503},
-        {"bad_price", 500}, {"no_invoice", 503}, {"too_long", 414},
-        {"error", 500}};
+        {"unavailable", 503}, {"bad_price", 500}, {"no_invoice", 503},
+        {"too_long", 414}, {"error", 500}};
 
     assert_int_equal(std::size(wanted), l402::result_count);
     for (size_t i = 0; i < l402::result_count; i++) {
