@@ -235,6 +235,11 @@ void exit_process(ngx_cycle_t *cycle)
     mcf->memory = nullptr;
 }
 
+void exit_master(ngx_cycle_t *)
+{
+    ngx_http_l402_end_zone();
+}
+
 ngx_http_module_t module_ctx = {
     ngx_http_l402_add_variables,     // preconfiguration
     postconfiguration,
@@ -262,6 +267,6 @@ ngx_module_t ngx_http_l402_module = {
     nullptr,          // init thread
     nullptr,          // exit thread
     exit_process,
-    nullptr,          // exit master
+    exit_master,
     NGX_MODULE_V1_PADDING
 };

@@ -162,7 +162,10 @@ size_t journal_size(size_t ledger)
            * ngx_pagesize;
 }
 
-// Stays mapped for as long as there is a process that may use it: for ever.
+// The master's, which opened it: stays mapped for as long as there is a process
+// that may use it.
+l402::LedgerFile *ledger_file;
+
 bool open_file(ngx_shm_zone_t *zone, const ngx_http_l402_main_conf_t *mcf,
     Root *root)
 {
@@ -185,7 +188,7 @@ bool open_file(ngx_shm_zone_t *zone, const ngx_http_l402_main_conf_t *mcf,
         if (file) {
             root->ledger = file->block();
             root->ledger_bytes = file->bytes();
-            (void) file.release();
+            ledger_file = file.release();
         }
     }
 
@@ -640,6 +643,13 @@ l402::Ledger ngx_http_l402_ledger(const ngx_http_l402_main_conf_t *mcf)
     return root && root->ledger
                ? l402::Ledger(root->ledger, root->ledger_bytes)
                : l402::Ledger();
+}
+
+void ngx_http_l402_end_zone()
+{
+    if (ledger_file) {
+        ledger_file->end();
+    }
 }
 
 void *ngx_http_l402_journal(const ngx_http_l402_main_conf_t *mcf,

@@ -35,6 +35,8 @@ char *ngx_http_l402_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 // Once the configuration is read: is there room?
 ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
     ngx_http_l402_main_conf_t *mcf);
+// In the master, at its end.
+void ngx_http_l402_end_zone();
 // In the master, once nothing can go back to the old configuration.
 void ngx_http_l402_fill_zone(ngx_cycle_t *cycle,
     ngx_http_l402_main_conf_t *mcf);

@@ -28,7 +28,8 @@ export const start_seller = (name, redis, options = {}) =>
 // A token for it: { headers, token_id, payment_hash }.
 export function mint(nginx, ...more) {
     const ran = spawnSync(process.env.L402_CTL, [
-        'mint', '--key-file', `${nginx.dir}/keys`, '--service', 'weather',
+        'mint', '--key-file', `${nginx.dir}/keys`,
+        ...more.includes('--service') ? [] : ['--service', 'weather'],
         ...more], { encoding: 'utf8' });
     assert.equal(ran.status, 0, ran.stderr);
     const credential = ran.stdout.trim();
