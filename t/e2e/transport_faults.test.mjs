@@ -57,7 +57,7 @@ function signed(name, by, names, days = 30) {
 
 describe('a fault on the way to the node', () => {
     const to_close = [];
-    let nginx, full, mute, slow;
+    let nginx, full, mute, quiet;
 
     // Name: the front's certificate, what the service trusts, the line.
     const peers = {};
@@ -112,8 +112,8 @@ describe('a fault on the way to the node', () => {
 
         full = await start_full();
         mute = await start_mute();
-        slow = await Front.open({ delay: 60_000 });
-        to_close.push(full, mute, slow);
+        quiet = await start_mute();
+        to_close.push(full, mute, quiet);
         const short_time = 'timeout 1s;';
         peers.full = { url: `http://127.0.0.1:${full.port}`,
                        more: short_time };
@@ -130,8 +130,8 @@ describe('a fault on the way to the node', () => {
                             more: short_time };
         lines.mute_http = /timed out waiting for the answer/;
 
-        peers.slow = { url: `http://127.0.0.1:${slow.port}`,
-                       more: 'timeout 1m;' };
+        peers.quiet = { url: `http://127.0.0.1:${quiet.port}`,
+                        more: 'timeout 1m;' };
 
         const services = Object.entries(peers).map(([name, options]) =>
             service(name, options)).join('');
@@ -177,7 +177,7 @@ describe('a fault on the way to the node', () => {
             const response = request(`${nginx.url}/${name}/1k`);
             assert.equal((await request(`${nginx.url}/1k`)).status, 200);
             assert_no_invoice(await response);
-            assert.ok(Date.now() - start < 2500);
+            assert.ok(Date.now() - start < 5000);
             const said = nginx.error_log().slice(from).split('\n')
                 .filter(line => line && !line.includes('[info]'));
             assert.equal(said.length, 1, said.join('\n'));
@@ -200,14 +200,14 @@ describe('a fault on the way to the node', () => {
         const from = nginx.error_log().length;
         const [pid] = nginx.worker_pids();
         const { heard } = mute;
-        const waits = request(`${nginx.url}/slow/1k`);
-        assert.ok(await eventually(() => slow.seen.length));
+        const waits = request(`${nginx.url}/quiet/1k`);
+        assert.ok(await eventually(() => quiet.heard));
         const response = request(`${nginx.url}/mute/1k`);
         assert.ok(await eventually(() => mute.heard > heard));
         process.kill(pid, 'SIGSTOP');
         try {
             await sleep(1200);
-            slow.cut();
+            quiet.cut();
         } finally {
             process.kill(pid, 'SIGCONT');
         }

@@ -105,9 +105,10 @@ export async function start_full() {
 // Takes connections, counts those that say something, and says nothing.
 export async function start_mute() {
     const sockets = new Set();
-    const mute = { heard: 0, close() {
+    const cut = () => sockets.forEach(socket => socket.destroy());
+    const mute = { heard: 0, cut, close() {
         server.close();
-        sockets.forEach(socket => socket.destroy());
+        cut();
     } };
     const server = net.createServer(socket => {
         sockets.add(socket);
