@@ -24,9 +24,16 @@ const http = redis => ({ port }) => `
             add_header X-Left $l402_uses_left always;
             alias html/;
         }
-        location /refunded { proxy_pass http://127.0.0.1:1; }
+        location /refunded {
+            l402 weather;
+            l402_price 100sat;
+            l402_uses 5;
+            add_header X-Left $l402_uses_left always;
+            proxy_pass http://127.0.0.1:1;
+        }
         location /metered/ {
             l402 tides;
+            l402_price 100sat;
             l402_uses off;
             l402_metered $upstream_http_x_cost hold=40sat;
             add_header X-Left $l402_balance_msat always;
@@ -163,7 +170,7 @@ describe('counts of two hosts', () => {
     });
 
     it('answer 503 while Redis hangs, and nothing is burned', async () => {
-        const token = mint(hosts[0], '--uses', '50');
+        const token = mint(hosts[0], '--uses', '100000');
         assert.equal((await get(hosts[0], token)).status, 200);
         redis.freeze();
         const got = await Promise.all(Array.from({ length: 8 }, () =>
@@ -184,7 +191,7 @@ describe('counts of two hosts', () => {
 
     it('answer 503 while Redis is gone, and go on when it is back',
        async () => {
-        const token = mint(hosts[0], '--uses', '50');
+        const token = mint(hosts[0], '--uses', '100000');
         assert.equal((await get(hosts[0], token)).status, 200);
         await redis.stop();
         for (const nginx of hosts) {
@@ -202,7 +209,7 @@ describe('counts of two hosts', () => {
     });
 
     it('answer 503 where Redis could forget them', async () => {
-        const token = mint(hosts[0], '--uses', '50');
+        const token = mint(hosts[0], '--uses', '100000');
         await redis.command('CONFIG', 'SET', 'maxmemory-policy',
                             'allkeys-lru');
         await redis.command('CONFIG', 'SET', 'maxmemory', '100mb');
@@ -216,7 +223,7 @@ describe('counts of two hosts', () => {
     });
 
     it('answer 503 where Redis is full', async () => {
-        const token = mint(hosts[0], '--uses', '50');
+        const token = mint(hosts[0], '--uses', '100000');
         await redis.command('CONFIG', 'SET', 'maxmemory', '1');
         assert.ok(await eventually(
             async () => (await get(hosts[0], token)).status === 503, 20));
