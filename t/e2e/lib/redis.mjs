@@ -91,6 +91,10 @@ export class RedisClient {
             return `$${Buffer.byteLength(bytes)}\r\n${bytes}\r\n`;
         }).join('');
         return new Promise((resolve, reject) => {
+            if (this.socket.destroyed) {
+                reject(new Error('redis has closed'));
+                return;
+            }
             this.waiting.push({ resolve, reject });
             this.socket.write(text);
         });
@@ -175,12 +179,20 @@ export class Redis {
         return client;
     }
 
-    command(...words) {
+    // On a new connection where the old one is gone: a failover ends all.
+    async command(...words) {
+        if (this.client.socket.destroyed || this.client.socket.readableEnded) {
+            this.client = await this.connect();
+        }
         return this.client.command(...words);
     }
 
     async commands(list) {
-        return Promise.all(list.map(words => this.client.command(...words)));
+        const replies = [];
+        for (const words of list) {
+            replies.push(await this.command(...words));
+        }
+        return replies;
     }
 
     freeze() { this.process.kill('SIGSTOP'); }

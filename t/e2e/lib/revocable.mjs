@@ -7,9 +7,18 @@ import {
     Nginx, read_macaroon, request, secrets, service,
 } from '../lib.mjs';
 
-// `redis` are the lines of the l402_redis block.
-export const start_seller = (name, redis, options = {}) =>
-    Nginx.start(name, ({ dir, port }) => `
+// `redis` are the lines of the l402_redis block, a text or a function of the
+// nginx; configure_again(more) adds lines to it, for a reload.
+export async function start_seller(name, redis, options = {}) {
+    const block = nginx => typeof redis === 'function' ? redis(nginx) : redis;
+    const nginx = await Nginx.start(
+        name, nginx => configuration(nginx, block(nginx), options), options);
+    nginx.configure_again = more => nginx.configure(
+        configuration(nginx, block(nginx) + more, options));
+    return nginx;
+}
+
+const configuration = ({ port }, redis, options) => `
     l402_zone l402:${options.zone ?? '16m'};
     ${redis === null ? '' : `l402_redis { ${redis} }`}
     ${options.http ?? ''}
@@ -23,7 +32,7 @@ export const start_seller = (name, redis, options = {}) =>
             alias html/;
         }
         location /open/ { alias html/; }
-    }`, options);
+    }`;
 
 // A token for it: { headers, token_id, payment_hash }.
 export function mint(nginx, ...more) {

@@ -1,0 +1,124 @@
+// A Redis that is found by Sentinel: the master, not a replica; and the new one
+// after a failover.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { eventually } from './lib.mjs';
+import { Redis } from './lib/redis.mjs';
+import {
+    mint, revoke, start_seller, unrevoke, verdict,
+} from './lib/revocable.mjs';
+
+const becomes = async (nginx, token, expected, seconds = 40) =>
+    assert.ok(await eventually(
+        async () => await verdict(nginx, token) === expected, seconds),
+              `it is ${await verdict(nginx, token)}, not ${expected}: `
+              + nginx.error_log().slice(-2000));
+
+// A failover ends connections at any time.
+const becomes_role = (redis, role) => eventually(async () => {
+    const said = await redis.command('ROLE').catch(() => []);
+    return said[0] === role;
+}, 60, 200);
+
+describe('Redis behind Sentinel', () => {
+    let master, replica, sentinels = [], nginx, token;
+
+    before(async () => {
+        master = await Redis.start('redis-sentinel-master',
+                                   ['repl-diskless-sync-delay 0']);
+        replica = await Redis.start('redis-sentinel-replica', [
+            `replicaof 127.0.0.1 ${master.port}`, 'repl-diskless-sync-delay 0',
+        ]);
+        assert.ok(await eventually(async () =>
+            (await replica.command('ROLE'))[3] === 'connected', 30));
+        for (const number of [1, 2, 3]) {
+            sentinels.push(await Redis.start(`redis-sentinel-${number}`, [
+                `sentinel monitor shop 127.0.0.1 ${master.port} 2`,
+                'sentinel down-after-milliseconds shop 1000',
+                'sentinel failover-timeout shop 5000',
+                ...number === 2 ? ['requirepass swordfish'] : [],
+            ], { program: 'redis-sentinel',
+                 password: number === 2 ? 'swordfish' : null }));
+        }
+        // Each has to know the others before anything happens.
+        assert.ok(await eventually(async () =>
+            (await sentinels[0].command('SENTINEL', 'SENTINELS', 'shop'))
+                .length === 2, 60));
+        nginx = await start_seller('redis-sentinel', `
+            url sentinel://127.0.0.1:1,127.0.0.1:${
+    sentinels[0].port},127.0.0.1:${sentinels[2].port}/shop;
+            resync 1s;`, { workers: 2 });
+        token = mint(nginx);
+    });
+
+    after(async () => {
+        for (const one of [...sentinels, replica, master]) {
+            await one?.stop();
+        }
+    });
+
+    it('is found, past a Sentinel that is not there', async () => {
+        await becomes(nginx, token, 200);
+        await master.commands(revoke('token:' + token.token_id));
+        await becomes(nginx, token, 'revoked');
+        assert.ok(nginx.error_log().includes(
+            `redis 127.0.0.1:${master.port} is there`));
+    });
+
+    it('is the new master after a failover', async () => {
+        await master.stop();
+        const said = nginx.error_log().length;
+        assert.ok(await becomes_role(replica, 'master'));
+        assert.equal(await verdict(nginx, token), 'revoked');
+        await replica.commands(unrevoke('token:' + token.token_id));
+        await becomes(nginx, token, 200, 60);
+        assert.ok(nginx.error_log().slice(said).includes(
+            `redis 127.0.0.1:${replica.port} is back`));
+    });
+
+    it('is not the old one, which has come back as a replica', async () => {
+        await master.run();
+        assert.ok(await becomes_role(master, 'slave'));
+        await replica.commands(revoke('token:' + token.token_id));
+        await becomes(nginx, token, 'revoked');
+        const clients = await replica.command('CLIENT', 'LIST');
+        assert.match(clients, /cmd=(role|subscribe)/);
+    });
+
+    it('moves by a failover that nobody was lost by', async () => {
+        const said = nginx.error_log().length;
+        assert.equal(await eventually(() => sentinels[0].command(
+            'SENTINEL', 'FAILOVER', 'shop').catch(() => null), 60, 500), 'OK');
+        assert.ok(await becomes_role(master, 'master'));
+        await master.commands(unrevoke('token:' + token.token_id));
+        await becomes(nginx, token, 200, 60);
+        assert.ok(await eventually(() => nginx.error_log().slice(said).includes(
+            `redis 127.0.0.1:${master.port} is back for counting`), 30));
+    });
+
+    it('ends without a trace', () => nginx.stop());
+
+    it('asks a Sentinel that wants a password', async () => {
+        const other = await start_seller('redis-sentinel-password', `
+            url sentinel://127.0.0.1:${sentinels[1].port}/shop;
+            `);
+        assert.ok(await eventually(() => other.error_log().includes(
+            'wants a password, give it with "sentinel_password_file"'), 20));
+        other.write('password', 'swordfish\n');
+        other.configure_again('sentinel_password_file password;');
+        await other.reload();
+        await becomes(other, mint(other), 200);
+        await other.stop();
+    });
+
+    it('says that nobody knows the master', async () => {
+        const other = await start_seller('redis-sentinel-unknown', `
+            url sentinel://127.0.0.1:${sentinels[0].port}/other;`);
+        assert.ok(await eventually(() => other.error_log().includes(
+            `sentinel 127.0.0.1:${sentinels[0].port} knows no master "other"`),
+                                   20));
+        assert.equal(await verdict(other, mint(other)), 'unavailable');
+        await other.stop();
+    });
+});
