@@ -2,11 +2,12 @@
 // host, and through whatever happens to Redis, the workers and nginx.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { eventually, sleep } from './lib.mjs';
+import { eventually } from './lib.mjs';
 import { Redis } from './lib/redis.mjs';
 import {
-    mint, random_id, revoke, start_seller, unrevoke, verdict,
+    mint, revoke, start_seller, unrevoke, verdict,
 } from './lib/revocable.mjs';
 
 const becomes = async (nginx, token, expected) =>
@@ -31,7 +32,7 @@ describe('the list of revocations in Redis', () => {
         hosts = [await start_seller('redis-feed-1', block, more),
                  await start_seller('redis-feed-2', block, more)];
         // One key for both.
-        hosts[1].write('keys', (await import('node:fs')).readFileSync(
+        hosts[1].write('keys', fs.readFileSync(
             hosts[0].dir + '/keys'));
         await hosts[1].reload();
         [first, second] = [mint(hosts[0]), mint(hosts[0])];

@@ -159,7 +159,10 @@ export class Redis {
                 this.client = await this.connect();
                 await this.client.command('PING');
                 return;
-            } catch {
+            } catch (error) {
+                if (/^(NOAUTH|MASTERDOWN) /.test(error.message)) {
+                    return;  // an answer all the same
+                }
                 await sleep(25);
             }
         }
