@@ -84,6 +84,8 @@ public:
     // Entries that Redis has to be told of: under way, and waiting.
     size_t owed() const noexcept;
     bool is_idle() const noexcept { return calls_.empty() && owed() == 0; }
+    // Settled requests whose records Redis may be told to forget.
+    size_t forgettable() const noexcept { return settled_count_; }
 
     static constexpr int64_t margin = 600;  // seconds that clocks may differ by
 
