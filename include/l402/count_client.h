@@ -113,7 +113,7 @@ private:
     bool                                    is_forgetting_ = false;
     bool                                    is_away_ = false;
     std::deque<JournalRef>                  owed_;
-    std::deque<JournalRef>                  later_;  // at keep_house()
+    std::vector<JournalRef>                 later_;  // at keep_house()
     // What Redis may forget.
     std::map<Hash, std::vector<RequestId>>  settled_;
     size_t                                  settled_count_ = 0;

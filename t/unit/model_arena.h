@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
-#include <vector>
 
 namespace unit::arena {
 
@@ -32,10 +31,41 @@ inline bool has(const void *p)
     return p >= memory && p < memory + size;
 }
 
+// What nobody uses, and no snapshot has to copy.
+struct Gap {
+    size_t from, to;
+};
+inline Gap gaps[16];
+inline size_t gap_count = 0;
+
 inline void clear()
 {
     std::memset(memory, 0, sizeof(Head));
-    head().used = (sizeof(Head) + 4095) / 4096 * 4096;
+    head().used = (sizeof(Head) + unit - 1) / unit * unit;
+    gap_count = 0;
+}
+
+inline void add_gap(const void *from, size_t n)
+{
+    size_t at = size_t(static_cast<const char *>(from) - memory);
+
+    if (gap_count == 16) {
+        std::abort();
+    }
+    gaps[gap_count++] = {at, at + n};
+}
+
+// False: somebody has used what was said to be unused.
+inline bool are_gaps_clean()
+{
+    for (size_t g = 0; g < gap_count; g++) {
+        for (size_t i = gaps[g].from; i < gaps[g].to; i++) {
+            if (memory[i]) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 inline void enter() { is_on = true; }
@@ -75,11 +105,47 @@ inline void give(void *p)
     }
 }
 
-struct Snapshot {
-    std::vector<char> bytes;
+class Snapshot {
+public:
+    Snapshot() : bytes_(head().used)
+    {
+        each([&](size_t at, size_t n) {
+            std::memcpy(bytes_.data() + at, memory + at, n);
+        });
+    }
 
-    Snapshot() : bytes(memory, memory + head().used) {}
-    void restore() const { std::memcpy(memory, bytes.data(), bytes.size()); }
+    void restore() const
+    {
+        each([&](size_t at, size_t n) {
+            std::memcpy(memory + at, bytes_.data() + at, n);
+        });
+    }
+
+private:
+    template <class Copy> void each(Copy copy) const
+    {
+        size_t at = 0;
+
+        for (size_t g = 0; g < gap_count; g++) {
+            copy(at, gaps[g].from - at);
+            at = gaps[g].to;
+        }
+        copy(at, bytes_.size() - at);
+    }
+
+    // Not a vector, which would fill it with zeros first.
+    struct Bytes {
+        explicit Bytes(size_t n) : memory(new char[n]), n(n) {}
+        ~Bytes() { delete[] memory; }
+        Bytes(const Bytes &) = delete;
+        void operator=(const Bytes &) = delete;
+        char *data() const { return memory; }
+        size_t size() const { return n; }
+
+        char   *memory;
+        size_t  n;
+    };
+    Bytes bytes_;
 };
 
 }  // namespace unit::arena

@@ -30,6 +30,7 @@ struct Setup {
     int  host_deaths = 0;
     int  losses = 0;                        // of connections
     int  failovers = 0;
+    int  slow = 0;                          // answers of the replica
 };
 
 enum class Status : uint8_t {
@@ -57,7 +58,7 @@ struct ModelLink final : RedisLink {
     World             *world = nullptr;
     int                worker = 0;
     bool               is_up = true;
-    std::deque<Batch>  asked, answered;
+    std::vector<Batch> asked, answered;
 
     bool send(std::string_view commands, size_t replies, uint64_t,
         RedisWaiter &waiter) override;
@@ -115,6 +116,7 @@ enum Sync { synced, synced_late, lags };
 
 inline World *the_world;
 inline int the_worker;  // that is acting
+inline char at_crash[64 * 1024];  // its host's journal, when it died
 
 inline bool is_over(Status status) { return status >= Status::left; }
 
@@ -142,7 +144,6 @@ struct World {
     // --- a worker that dies within a step ---
     int   sends = 0, crash = 0;
     bool  is_crashed = false;
-    std::vector<char> at_crash;
 
     int host_of(int worker) const { return worker / 2; }
     int worker_of(int request) const { return setup.worker_of[request]; }

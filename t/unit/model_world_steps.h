@@ -1,6 +1,7 @@
 // What the steps of model_world.h do. For one source of a program.
 #pragma once
 
+#include "model_arena.h"
 #include "model_world.h"
 
 namespace unit {
@@ -168,6 +169,17 @@ inline ModelWorker::ModelWorker(World &world, int index, ModelHost &host)
     link.worker = index;
 }
 
+// There are never more than three entries in a chunk.
+inline void skip_unused(const ModelHost &host)
+{
+    size_t chunk = Journal::bytes_for(64) - Journal::bytes_for(32);
+    size_t head = Journal::bytes_for(0), used = 800;
+
+    for (size_t at = head; at < host.bytes; at += chunk) {
+        arena::add_gap(host.block + at + used, chunk - used);
+    }
+}
+
 inline World::World(const Setup &given) : setup(given)
 {
     the_world = this;
@@ -180,6 +192,7 @@ inline World::World(const Setup &given) : setup(given)
 
         host.block = reinterpret_cast<char *>((raw + 63) / 64 * 64);
         Journal::format(host.block, host.bytes, model_locks);
+        skip_unused(host);
     }
     for (int i = 0; i < worker_count; i++) {
         workers[i] = new ModelWorker(*this, i, hosts[host_of(i)]);
@@ -195,7 +208,7 @@ inline void World::freeze_journal(int worker)
     ModelHost &host = hosts[host_of(worker)];
 
     is_crashed = true;
-    at_crash.assign(host.block, host.block + host.bytes);
+    std::memcpy(at_crash, host.block, host.bytes);
 }
 
 inline bool World::all_over() const
@@ -223,8 +236,7 @@ inline int World::apply(const Step &step)
     if (is_crashed) {
         ModelHost &host = hosts[host_of(worker)];
 
-        std::memcpy(host.block, at_crash.data(), host.bytes);
-        at_crash.clear();
+        std::memcpy(host.block, at_crash, host.bytes);
         setup.deaths--;
         die(worker);
         is_crashed = false;
@@ -261,7 +273,7 @@ inline void World::act(const Step &step)
 
         carry_out(link.asked.front(), step.variant);
         link.answered.push_back(link.asked.front());
-        link.asked.pop_front();
+        link.asked.erase(link.asked.begin());
         break;
     }
     case Act::deliver:
@@ -363,7 +375,11 @@ inline void World::carry_out(Batch &batch, int variant)
     batch.code = answer.code;
     batch.left = answer.left;
     batch.is_acknowledged = variant == synced;
-    wrote(variant, before);
+    setup.slow -= setup.has_replicas && variant != synced;
+
+    if (!batch.is(reserve_script()) || answer.code == 1) {
+        wrote(variant, before);
+    }
 }
 
 inline void World::wrote(int variant, uint64_t before)
@@ -391,7 +407,7 @@ inline void World::deliver(int worker)
     const redisReply *replies[2] = {&reply, &acknowledged};
     std::string left[2];
 
-    link.answered.pop_front();
+    link.answered.erase(link.answered.begin());
     reply.type = REDIS_REPLY_INTEGER;
     reply.integer = batch.code;
 
@@ -421,7 +437,7 @@ inline void World::deliver(int worker)
 inline void World::lose(int worker, bool may_arrive)
 {
     ModelLink &link = workers[worker]->link;
-    std::deque<Batch> asked, answered;
+    std::vector<Batch> asked, answered;
 
     asked.swap(link.asked);
     answered.swap(link.answered);
@@ -432,7 +448,7 @@ inline void World::lose(int worker, bool may_arrive)
         late.insert(late.end(), asked.begin(), asked.end());
     }
 
-    for (const std::deque<Batch> &batches : {answered, asked}) {
+    for (const std::vector<Batch> &batches : {answered, asked}) {
         for (const Batch &batch : batches) {
             batch.waiter->replied(nullptr, 0);
         }
@@ -514,12 +530,22 @@ inline bool World::has_orphans(int host) const
 inline void World::add_syncs(std::vector<Step> &out, Act act, int of,
     const Batch &batch) const
 {
+    NaivePayment after = master;
+    const std::vector<std::string> &words = batch.words;
+
     out.push_back({act, of, synced});
 
-    if (setup.has_replicas && batch.replies == 2) {
+    // What is refused changes nothing, and nobody asks who has it.
+    if (batch.is(reserve_script())
+        && after.reserve(words[4], {number(words[5]), number(words[6])},
+               {number(words[7]), number(words[8])}, {}).code != 1)
+    {
+        return;
+    }
+    if (setup.has_replicas && setup.slow) {
         out.push_back({act, of, synced_late});
     }
-    if (setup.failovers > 0) {
+    if (setup.failovers && (setup.slow || !setup.has_replicas)) {
         out.push_back({act, of, lags});
     }
 }
@@ -675,8 +701,9 @@ inline void World::encode(std::string &out)
     }
     put(charged_lost);
     put(returned_lost);
-    put(uint64_t(setup.deaths * 27 + setup.losses * 9 + setup.failovers * 3
+    put(uint64_t(((setup.deaths * 3 + setup.losses) * 3 + setup.failovers) * 3
         + setup.host_deaths));
+    put(uint64_t(setup.slow));
     put(served * 8 + unsure);
     put(served_msat / 10);
 
