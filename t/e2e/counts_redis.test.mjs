@@ -11,7 +11,7 @@ import { mint } from './lib/revocable.mjs';
 
 const http = redis => ({ port }) => `
     l402_zone l402:2m;
-    l402_redis { url ${redis}; }
+    l402_redis { url ${redis}; resync 1s; }
     ${service('node')}
     log_format left '$status $l402_result $l402_uses_left';
     access_log left.log left;
