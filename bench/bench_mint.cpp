@@ -1,10 +1,11 @@
 // Tokens that look paid, for a load:
 //
-//   bench_mint <key file> <service> <count> [--forged] [--minted]
+//   bench_mint <key file> <service> <count> [--forged] [--minted] [--uses]
 //
 // A line each: <macaroon, base64>:<preimage, hex>. A forged one is whole but
 // for the last bit of its signature. Three caveats, or with --minted the two
-// that the module itself mints.
+// that the module itself mints, or with --uses these and more uses than any
+// load has.
 
 #include "tokens.h"
 
@@ -14,7 +15,7 @@ int main(int argc, char **argv)
 {
     if (argc < 4) {
         fprintf(stderr, "usage: bench_mint <key file> <service> <count> "
-            "[--forged] [--minted]\n");
+            "[--forged] [--minted] [--uses]\n");
         return 2;
     }
 
@@ -30,6 +31,9 @@ int main(int argc, char **argv)
 
         } else if (option == "--minted") {
             caveats.pop_back();
+
+        } else if (option == "--uses") {
+            caveats.back() = std::string(argv[2]) + "_uses=1000000000000";
 
         } else {
             fprintf(stderr, "bench_mint: unknown option %s\n", argv[i]);

@@ -68,8 +68,8 @@ def command(nginx, sides, rounds, requests, connections, sleep, source,
 
 
 def run(nginx, sides, rounds, requests=5000, connections=16, sleep=False,
-        source='127.0.0.1', before=None):
-    """`before` is called with a side's name before each of its rounds, the
+        source='127.0.0.1', before=None, anywhere=False):
+    """Not on a core of its own where `anywhere`. `before` is called with a side's name before each of its rounds, the
     first included, which only warms up."""
     ask = ['--ask', '1'] if before else []
     with open(nginx.dir / 'requests/load.errors', 'w+') as errors, \
@@ -77,7 +77,8 @@ def run(nginx, sides, rounds, requests=5000, connections=16, sleep=False,
             command(nginx, sides, rounds, requests, connections, sleep, source,
                     *ask),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-            text=True, preexec_fn=pinned(client_core)) as process:
+            text=True,
+            preexec_fn=None if anywhere else pinned(client_core)) as process:
         lines = []
         try:
             for line in map(json.loads, process.stdout):

@@ -7,6 +7,7 @@ import traceback
 import cases
 import challenge
 import core
+import counts
 import flood
 import gate
 import stock
@@ -34,6 +35,11 @@ figures = {
     'limited': flood.limited,
     'customer': flood.customer,
     'kept': challenge.nothing_kept,
+    'ledger': counts.ledger,
+    'revocation': counts.revocation,
+    'uses': counts.uses,
+    'workers': counts.workers,
+    'redis': counts.redis,
 }
 
 

@@ -37,7 +37,7 @@ class Nginx:
     """`http` is the inside of http {}; {dir} and {port} are filled in."""
 
     def __init__(self, name, http, core=worker_core, single=False,
-                 wrapper=()):
+                 wrapper=(), workers=1):
         self.dir = work / name
         self.port = free_port()
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -46,6 +46,7 @@ class Nginx:
         # Of its own: a build beside this one writes into the file.
         self.module = shutil.copy(module, self.dir)
         self.write('keys', secrets.token_hex(32) + '\n')
+        self.workers = workers
         self.write('nginx.conf', self.configuration(http, core, single))
         self.wrapper = list(wrapper)
         self.single = single
@@ -59,9 +60,11 @@ class Nginx:
 
     def configuration(self, http, core, single):
         mask = bin(1 << core)[2:]
+        # Several go where the kernel puts them.
+        affinity = f'worker_cpu_affinity {mask};' if self.workers == 1 else ''
         process = 'master_process off;' if single else f'''
-worker_processes 1;
-worker_cpu_affinity {mask};'''
+worker_processes {self.workers};
+{affinity}'''
         temp = '\n'.join(
             f'{kind}_temp_path temp/{kind};' for kind in
             ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
@@ -93,8 +96,8 @@ l402_key_file {self.dir}/keys;
             [*self.wrapper, binary, '-p', f'{self.dir}/', '-e',
              'logs/error.log', '-c', 'nginx.conf'],
             stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-            preexec_fn=pinned(client_core) if not self.single
-            else pinned(worker_core))
+            preexec_fn=pinned(worker_core) if self.single
+            else pinned(client_core) if self.workers == 1 else None)
         output.close()
         for _ in range(600):
             if self.process.poll() is not None:
