@@ -259,3 +259,35 @@ $main::http . "limit_req_zone \$l402_unpaid_client zone=u:1m rate=1r/m;\n"
 my $f = main::field(main::token(2));
 is(main::series($f, ('/') x 4), 'ok/none ok/none used_up/none 429/none', $name);
 --- no_check_error_log
+
+
+=== TEST 12: a zone that is nearly full sells nothing more, and drops nothing
+--- http_config eval: "l402_zone small:140k;\n" . fault('ok')
+--- config eval: $main::config
+--- script
+my $c = connection();
+my $ask = sub { verdict(connection()->get('/')) };
+my @used;
+is($ask->(), 'absent', "$name - empty");
+while (@used < 2000 && $ask->() eq 'absent') {
+    push @used, map { main::token(2) } 1 .. 4;
+    is($c->get('/', main::field($_))->{status}, 200, "$name - a new one")
+        for @used[-4 .. -1];
+}
+is($ask->(), 'unavailable', "$name - sells no more");
+is(verdict(connection()->get('/plain/')), 'absent', "$name - but what is not counted");
+my ($more, $r) = 0;
+while ($more < 2000) {
+    $r = $c->get('/', main::field(main::token(2)));
+    last if $r->{status} != 200;
+    $more++;
+}
+ok($more > 0 && $more <= @used / 10, "$name - what was sold is served: $more");
+is(verdict($r), 'unavailable', "$name - until there is no place");
+is($r->{headers}{'retry-after'}[0], 1, "$name - for now");
+is(main::series(main::field($used[0]), '/', '/'), 'ok/0 503/0',
+   "$name - and the first is not forgotten");
+--- error_log eval
+[qr/the zone "small" is nearly full: nothing that is counted is sold/,
+ qr/no room in the zone "small" to count a request that was paid for/]
+

@@ -119,6 +119,7 @@ struct ngx_http_l402_count_conf_t {
     // Worker's own: when it was last complained about.
     time_t                     bad_cost_logged;
     time_t                     full_logged;
+    time_t                     nearly_full_logged;
 
     ngx_http_l402_place_t      uses_place;
     ngx_http_l402_place_t      metered_place;

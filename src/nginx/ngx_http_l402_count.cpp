@@ -487,7 +487,7 @@ bool ngx_http_l402_has_room(ngx_http_request_t *r,
         return true;
     }
 
-    if (may_log(lcf->count.full_logged)) {
+    if (may_log(lcf->count.nearly_full_logged)) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
             "l402: the zone \"%V\" is nearly full: nothing that is counted is "
             "sold until payments expire, or it is made larger and nginx "
