@@ -225,8 +225,10 @@ is(main::series([], ['OPTIONS /', @preflight], ['OPTIONS /others', @preflight],
     location /b/in/it { $main::upstream }
     location /own { l402_free 3/1d; $main::upstream }
     location /own/too { l402_free 3/1d; $main::upstream }
+    location = /own { l402_free 3/1d; $main::upstream }
     location /off { l402_free off; $main::upstream }
     location /except {
+        l402_free 3/1d;
         limit_except GET { l402_free 3/1d; }
         $main::upstream
     }
@@ -238,11 +240,11 @@ is(main::series([], '/a', '/b', '/b/in/it', '/a', '/b'),
     '200 free/2, 200 free/1, 200 free/0, 402 absent/0, 402 absent/0',
     "$name - one directive");
 is(main::series([], $_), '200 free/2', "$name - $_")
-    for '/own', '/own/too', '/xa', 'POST /except';
+    for '/own', '/own/', '/own/too', '/xa', '/except', 'POST /except';
 is(main::series([], '/own', '/xb'), '200 free/1, 200 free/1',
     "$name - each their own");
-is(main::series([], '/except', '/off', '/open'),
-    '402 absent/0, 402 absent/-, 200 -/-', "$name - the rest");
+is(main::series([], '/off', '/open'), '402 absent/-, 200 -/-',
+    "$name - the rest");
 
 
 === TEST 9: one for all servers, and servers without a name
@@ -276,6 +278,8 @@ is($ask->(1, '/own'), '200 free/0', "$name - the first's again");
     location /first { l402_free 3/1d; try_files /none /second; }
     location /second { l402_free 2/1d; $main::upstream }
     location /asks { auth_request /other; $main::upstream }
+    location /gratis { l402_price 0; $main::upstream }
+    location /to_gratis { try_files /none /gratis; }
 END
 --- script
 is(main::series(main::from('192.0.2.1'), '/try', '/missing', '/asks', '/try',
@@ -288,6 +292,8 @@ is(main::series(main::from('192.0.2.2'), '/first', '/first', '/first',
     "$name - from one into another");
 is(main::series(main::from('192.0.2.2'), '/second'), '402 absent/0',
     "$name - which took of both");
+is(main::series(main::from('192.0.2.3'), '/to_gratis', '/other'),
+    '200 free/-, 200 free/1', "$name - what is left is of the last place");
 
 
 === TEST 11: $l402_unpaid_client looks and takes nothing

@@ -122,16 +122,11 @@ std::string block_name(ngx_conf_t *cf)
         ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
     auto clcf = static_cast<ngx_http_core_loc_conf_t *>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    std::string name = "server ";
+    std::string name(ngx_http_l402_view(cscf->server_name));
 
-    name += ngx_http_l402_view(cscf->server_name);
-
-    if (clcf->name.len) {
-        name += clcf->exact_match ? "\nlocation = " : "\nlocation ";
-        name += ngx_http_l402_view(clcf->name);
-    }
-
-    return clcf->lmt_excpt ? name + "\nlimit_except" : name;
+    name += "\n";
+    name += ngx_http_l402_view(clcf->name);
+    return name;
 }
 
 char *read_free(ngx_conf_t *cf, LocConf *lcf)
