@@ -148,9 +148,7 @@ void Client::give_up(const std::string &why) noexcept
         ngx_del_timer(&timer_);
     }
 
-    if (was_ready) {
-        failures_ = 0;
-    }
+    settled_ = false;
 
     if (ngx_exiting && idle_) {
         state_ = State::off;
@@ -242,38 +240,49 @@ void Client::told_by_sentinel(const redisReply &reply)
 
 void Client::greeted(const redisReply &reply)
 {
+    std::string why;
+
     switch (greeting_->replied(reply)) {
     case l402::RedisGreeting::State::waiting:
         return;
 
     case l402::RedisGreeting::State::good:
-        note_ready();
-        user_.ready();
-        return;
+        why = user_.refuses(*greeting_);
+        break;
 
     default:
-        // By value: it goes with what it is told to.
-        give_up(std::string(greeting_->error()));
+        why = greeting_->error();
     }
-}
 
-void Client::note_ready()
-{
+    if (!why.empty()) {
+        give_up(why);
+        return;
+    }
+
     state_ = State::ready;
-    failures_ = 0;
+    why_not_.clear();
 
     if (timer_.timer_set) {
         ngx_del_timer(&timer_);
     }
 
+    say_evicts();
+    user_.ready();
+}
+
+void Client::settle()
+{
+    if (settled_) {
+        return;
+    }
+
     ngx_log_error(NGX_LOG_NOTICE, log_, 0, "l402: redis %s is %s for %s",
-        connection_.peer().shown().c_str(), was_away_ ? "back" : "there",
+        connection_.peer().shown().c_str(), was_there_ ? "back" : "there",
         purpose_);
 
-    why_not_.clear();
+    settled_ = was_there_ = true;
+    failures_ = 0;
     complained_.clear();
-    was_away_ = true;
-    say_evicts();
 }
 
 void Client::note_memory(const redisReply &reply)

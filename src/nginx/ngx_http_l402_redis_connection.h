@@ -117,7 +117,9 @@ public:
     class User {
     public:
         virtual ~User() = default;
-        // From here on it may write.
+        // Why a master that has let us in is not to be used; empty: it is.
+        virtual std::string refuses(const l402::RedisGreeting &) { return {}; }
+        // From here on it may write. It calls settle() once it is served.
         virtual void ready() noexcept = 0;
         virtual void replied(l402::RedisReplyPtr reply) noexcept = 0;
         // Was ready, and is no longer.
@@ -133,6 +135,8 @@ public:
     void start();
     void stop() noexcept;
     void write(std::string_view bytes) { connection_.write(bytes); }
+    // All is well: the next loss is a new one.
+    void settle();
     // It is of no use any more. Calls lost() and tries anew.
     void drop(const std::string &why) noexcept;
 
@@ -165,7 +169,6 @@ private:
     void told_by_sentinel(const redisReply &reply);
     void greeted(const redisReply &reply);
     void complain(const std::string &why);
-    void note_ready();
     void say_evicts();
 
     ngx_log_t                        *log_;
@@ -185,7 +188,8 @@ private:
     std::string                       complained_;   // the last complaint
     ngx_msec_t                        complained_at_ = 0;
     std::string                       said_evicts_;
-    bool                              was_away_ = false;
+    bool                              settled_ = false;
+    bool                              was_there_ = false;
     ngx_event_t                       timer_;
     ngx_http_l402_event_owner_t       timer_owner_;
 };

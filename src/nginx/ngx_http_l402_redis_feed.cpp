@@ -98,6 +98,7 @@ private:
     static void timer_event(ngx_event_t *ev) noexcept;
 
     // Of the connection for commands.
+    std::string refuses(const l402::RedisGreeting &greeting) override;
     void ready() noexcept override;
     void replied(l402::RedisReplyPtr reply) noexcept override;
     void lost() noexcept override;
@@ -215,15 +216,15 @@ void Feed::tick()
     }
 }
 
+std::string Feed::refuses(const l402::RedisGreeting &greeting)
+{
+    return greeting.evicts_all()
+               ? "could forget what is revoked: it " + greeting.evicts() : "";
+}
+
 void Feed::ready() noexcept
 {
     guarded(log_, [&] {
-        if (client_.greeting().evicts_all()) {
-            client_.drop("could forget what is revoked: it "
-                         + client_.greeting().evicts());
-            return;
-        }
-
         began_ = ngx_current_msec;
         subscriber_.open(client_.peer());
     });
@@ -302,6 +303,10 @@ void Feed::go_on(bool good)
     }
 
     lease_.set_whole(feed_.is_whole());
+
+    if (feed_.is_whole()) {
+        client_.settle();
+    }
 }
 
 void Feed::lost() noexcept

@@ -188,6 +188,7 @@ void Link::replied(const redisReply *const *replies, size_t count) noexcept
 void Link::ready() noexcept
 {
     memory_asked_ = ngx_current_msec;
+    guarded(log_, [&] { client_.settle(); });
 
     if (!beat_.timer_set) {
         ngx_add_timer(&beat_, beat_pause);

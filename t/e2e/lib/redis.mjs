@@ -163,6 +163,7 @@ export class Redis {
                 if (/^(NOAUTH|MASTERDOWN) /.test(error.message)) {
                     return;  // an answer all the same
                 }
+                this.client?.close();
                 await sleep(25);
             }
         }
