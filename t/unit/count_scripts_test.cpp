@@ -379,6 +379,38 @@ void what_is_no_count_is_an_error(void **)
     assert_int_equal(reply->type, REDIS_REPLY_ERROR);
 }
 
+// docs/redis-counts.md says what it needs.
+void a_user_needs_few_commands(void **)
+{
+    RedisServer server;
+    Asked asked;
+
+    (void) server.text({"ACL", "SETUSER", "seller", "on", "nopass", "-@all",
+        "~l402:payment:*", "+evalsha", "+eval", "+hmget", "+hset", "+hdel",
+        "+hlen", "+hscan", "+ttl", "+expire", "+persist", "+time", "+wait"});
+
+    std::string old = "h 1000 1 0";
+
+    for (int i = 0; i < swept_above + 10; i++) {
+        (void) server.text({"HSET", key, "r:" + std::to_string(i), old});
+    }
+    (void) server.text({"AUTH", "seller", "any"});
+    asked.id = "a";
+    asked.amount.uses = 1;
+    asked.ttl = 1000;
+    asked.expires = 1000;
+    assert_int_equal(reserve(server, asked).code, 1);
+    assert_int_equal(settle(server, "a", {0, 0}, {}).code, 1);
+    asked.id = "b";
+    asked.ttl = asked.expires = 0;
+    assert_int_equal(reserve(server, asked).code, 1);
+    assert_int_equal(give_back(server, "b"), 1);
+    assert_int_equal(give_back(server, "c", key + "1"), 0);
+    (void) server.text({"HDEL", key, "r:a"});
+    (void) server.text({"WAIT", "0", "1"});
+    assert_int_equal(server.call({"GET", key})->type, REDIS_REPLY_ERROR);
+}
+
 // ---- as the plainest words have it ----
 
 uint64_t some_amount(unit::Random &random)
@@ -506,6 +538,7 @@ int main()
         cmocka_unit_test(few_records_are_left_alone),
         cmocka_unit_test(a_full_redis_changes_nothing_and_takes_back),
         cmocka_unit_test(what_is_no_count_is_an_error),
+        cmocka_unit_test(a_user_needs_few_commands),
         cmocka_unit_test(any_calls_do_what_plain_words_say),
     };
 
