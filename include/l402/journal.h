@@ -17,7 +17,8 @@
 
 namespace l402 {
 
-using RequestId = std::array<uint8_t, 16>;  // random: no two requests share one
+// Of one reservation, random: no two share one.
+using RequestId = std::array<uint8_t, 16>;
 
 // An entry of this process. Trivially copyable: lives in a request's pool.
 struct JournalRef {

@@ -108,6 +108,11 @@ void CountReply::read_error(std::string_view text) noexcept
 
     is_about_server = false;
 
+    // Every script reads the key first.
+    if (word == "WRONGTYPE") {
+        kind = refused;
+    }
+
     for (std::string_view refusal : refusals) {
         if (word == refusal) {
             kind = refused;

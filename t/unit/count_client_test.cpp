@@ -595,26 +595,52 @@ void a_script_that_is_flushed_is_sent_again(void **)
 void a_key_of_another_kind_is_unavailable(void **)
 {
     RedisServer server;
-    Worker worker(server, 256);
+    Worker worker(server);
     JournalRef claim;
-    Told told[100];
+    Told told, script;
 
     (void) server.text({"SET", key_of(2), "x"});
-    for (size_t i = 0; i < 100; i++) {
-        assert_true(worker.start(told[i], claim, {1, 1}, 2) == Start::asked);
-    }
+    assert_true(worker.start(told, claim, {1, 1}, 2) == Start::asked);
     worker.link.run();
-    told[99].assert_told(Kind::unavailable);
-    // A script's error may have changed something.
-    assert_int_equal(worker.journal.size(), 100);
-    worker.keep_house();
-    assert_int_equal(worker.client.owed(), 100);
+    told.assert_told(Kind::unavailable);
+    assert_true(told.error.substr(0, 10) == "WRONGTYPE ");
+    assert_int_equal(worker.journal.size(), 0);
 
+    // A script's error may have come after it was charged.
+    (void) server.text({"DEL", key_of(2)});
+    (void) server.text({"HSET", key_of(2), "uses", "many"});
+    assert_true(worker.start(script, claim, {1, 1}, 2) == Start::asked);
+    worker.client.keep_house(now);
+    worker.link.run_one();
+    script.assert_told(Kind::unavailable);
+    assert_int_equal(worker.journal.size(), 1);
+    worker.link.run();
+    assert_int_equal(worker.journal.size(), 0);
+}
+
+void a_key_that_cannot_be_told_does_not_keep_others_waiting(void **)
+{
+    RedisServer server;
+    Worker worker(server, 256);
+    std::vector<JournalRef> claims(100);
     JournalRef good = worker.reserve();
 
+    for (JournalRef &claim : claims) {
+        Told told;
+
+        assert_true(worker.client.reserve(hash_of(2), Allowance(), {1, 1},
+            next_id(), now, told, claim) == Start::asked);
+        worker.link.run();
+        told.assert_told(Kind::held);
+    }
+    (void) server.text({"SET", key_of(2), "x"});
+    for (JournalRef &claim : claims) {
+        worker.client.give_back(claim);
+    }
     worker.client.give_back(good);
     worker.link.run();
     assert_counted(server, "0", "0");
+    assert_int_equal(worker.client.owed(), 100);
     (void) server.text({"DEL", key_of(2)});
     worker.keep_house();
     assert_int_equal(worker.journal.size(), 0);
@@ -784,6 +810,8 @@ int main()
         cmocka_unit_test(a_replica_and_a_redis_that_loads_refuse),
         cmocka_unit_test(a_script_that_is_flushed_is_sent_again),
         cmocka_unit_test(a_key_of_another_kind_is_unavailable),
+        cmocka_unit_test(
+            a_key_that_cannot_be_told_does_not_keep_others_waiting),
         cmocka_unit_test(what_a_replica_has_counts),
         cmocka_unit_test(what_no_replica_has_is_given_back),
         cmocka_unit_test(what_is_used_up_needs_no_replica),
