@@ -32,7 +32,7 @@ example_loads() {
     local conf=$root/nginx.conf
 
     rm -rf "$root" && mkdir -p "$root/var/log/nginx" \
-        "$root/var/lib/nginx" "$root/run"
+        "$root/var/lib/nginx" "$root/run/nginx"
 
     sed -e "s#\(load_module \).*ngx_http_l402_module.so#\1$L402_MODULE#" \
         -e "s#\([ :=]\)\(/etc\|/run\|/var\)/#\1$root\2/#g" \
