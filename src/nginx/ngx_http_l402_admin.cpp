@@ -108,7 +108,7 @@ ngx_int_t revoke(ngx_http_request_t *r, MainConf *mcf, const Change &change)
 
     log_change(r, change);
 
-    ngx_int_t rc = ngx_http_l402_admin_publish(r, change, made);
+    ngx_int_t rc = ngx_http_l402_admin_publish(r, change);
 
     return rc == NGX_DECLINED
                ? ngx_http_l402_admin_send_status(r,
@@ -119,7 +119,7 @@ ngx_int_t revoke(ngx_http_request_t *r, MainConf *mcf, const Change &change)
 // Here last: the next list from Redis would bring it back.
 ngx_int_t unrevoke(ngx_http_request_t *r, MainConf *mcf, const Change &change)
 {
-    ngx_int_t rc = ngx_http_l402_admin_publish(r, change, false);
+    ngx_int_t rc = ngx_http_l402_admin_publish(r, change);
 
     return rc == NGX_DECLINED
                ? ngx_http_l402_admin_end_revocation(r, mcf, change, false)
@@ -252,17 +252,22 @@ ngx_int_t ngx_http_l402_admin_handler(ngx_http_request_t *r)
     ngx_int_t rc = ngx_http_l402_guard<ngx_int_t>(r->connection->log,
         NGX_HTTP_INTERNAL_SERVER_ERROR, [&] { return answer(r); });
 
-    // It holds the reference that will be given up with the answer.
-    return rc == NGX_AGAIN ? NGX_DONE : rc;
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    // nginx gives one reference up now, and the answer the other.
+    r->main->count++;
+    return NGX_DONE;
 }
 
 ngx_int_t ngx_http_l402_admin_end_revocation(ngx_http_request_t *r,
-    MainConf *mcf, const Change &change, bool was_elsewhere)
+    MainConf *mcf, const Change &change, bool was_there)
 {
     const l402::Revocation &revocation = change.revocation;
 
     if (!mcf->ledger.unrevoke(revocation.subject, revocation.id.data())
-        && !was_elsewhere)
+        && !was_there)
     {
         return ngx_http_l402_admin_send_error(r, AdminError::not_revoked);
     }

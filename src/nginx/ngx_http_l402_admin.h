@@ -13,10 +13,10 @@ struct ngx_http_l402_admin_change_t {
 
 // ngx_http_l402_admin.cpp
 ngx_int_t ngx_http_l402_admin_handler(ngx_http_request_t *r);
-// On this host, and says so. `was_elsewhere`: other hosts had it.
+// On this host, and says so. `was_there`: whether or not it still is.
 ngx_int_t ngx_http_l402_admin_end_revocation(ngx_http_request_t *r,
     ngx_http_l402_main_conf_t *mcf,
-    const ngx_http_l402_admin_change_t &change, bool was_elsewhere);
+    const ngx_http_l402_admin_change_t &change, bool was_there);
 
 // ngx_http_l402_admin_answer.cpp: what ngx_http_finalize_request takes
 ngx_int_t ngx_http_l402_admin_send(ngx_http_request_t *r, ngx_uint_t status,
@@ -28,13 +28,10 @@ ngx_int_t ngx_http_l402_admin_send_error(ngx_http_request_t *r,
     l402::AdminError error);
 
 // ngx_http_l402_admin_redis.cpp: where several hosts share what is known.
-// NGX_DECLINED: there is no Redis; NGX_AGAIN: it is asked, and what it says is
-// answered then, for which the request holds a reference; else what
-// ngx_http_finalize_request takes.
-
-// `made`: this host's zone was changed by it.
+// NGX_DECLINED: there is no Redis; NGX_AGAIN: it is asked, and the request will
+// be finalized when it has answered; else what ngx_http_finalize_request takes.
 ngx_int_t ngx_http_l402_admin_publish(ngx_http_request_t *r,
-    const ngx_http_l402_admin_change_t &change, bool made);
+    const ngx_http_l402_admin_change_t &change);
 ngx_int_t ngx_http_l402_admin_ask_payment(ngx_http_request_t *r,
     const l402::Hash &payment_hash);
 // False: there is no Redis.
