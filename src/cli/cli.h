@@ -37,6 +37,10 @@ void add_inspect(CLI::App &app, Run &run);
 void add_mint(CLI::App &app, Run &run);
 void add_verify(CLI::App &app, Run &run);
 void add_attenuate(CLI::App &app, Run &run);
+void add_revoke(CLI::App &app, Run &run);
+void add_unrevoke(CLI::App &app, Run &run);
+void add_revocations(CLI::App &app, Run &run);
+void add_payment(CLI::App &app, Run &run);
 
 // ---- options.cpp ----
 
@@ -60,7 +64,8 @@ struct Number {
 };
 
 Service parse_service(const std::string &text);   // "weather:2"
-int64_t parse_duration(const std::string &text);  // "1h30m", "90", seconds
+int64_t parse_duration(const std::string &text,   // "1h30m", "90", seconds
+    const char *option = "--valid-for");
 int64_t parse_time(const std::string &text, const char *option);
 Hash    parse_hash(const std::string &text, const char *option);
 // "upload_max_bytes=5", for that service

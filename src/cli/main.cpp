@@ -7,13 +7,15 @@
 namespace {
 
 constexpr const char *description =
-    "Keys and tokens of nginx's L402 module, by hand.";
+    "Keys and tokens of nginx's L402 module, by hand, and what it has revoked"
+    " and counted.";
 
 constexpr const char *footer =
     "Each subcommand has a --help of its own, and l402ctl(1) has all.\n\n"
     "Exit codes: 0 done (verify: the credential is good), 1 the answer is no"
     " (verify: refused;\ninspect, attenuate: not a token; attenuate: a caveat"
-    " that widens), 2 wrong usage, or a\nfile that cannot be used.\n\n"
+    " that widens; unrevoke, payment: there\nis none; the server does not let"
+    " you), 2 wrong usage, or a file or server that cannot be\nused.\n\n"
     "Examples:\n"
     "  umask 077; l402ctl keygen --comment 2026 >keys\n"
     "  l402ctl mint --key-file keys --service weather --valid-for 30d"
@@ -41,6 +43,10 @@ int run_l402ctl(int argc, char **argv)
     l402::cli::add_inspect(app, run);
     l402::cli::add_verify(app, run);
     l402::cli::add_attenuate(app, run);
+    l402::cli::add_revoke(app, run);
+    l402::cli::add_unrevoke(app, run);
+    l402::cli::add_revocations(app, run);
+    l402::cli::add_payment(app, run);
 
     try {
         app.parse(argc, argv);

@@ -122,7 +122,7 @@ Service parse_service(const std::string &text)
     return service;
 }
 
-int64_t parse_duration(const std::string &text)
+int64_t parse_duration(const std::string &text, const char *option)
 {
     std::string_view rest = text;
     int64_t          total = 0;
@@ -142,8 +142,8 @@ int64_t parse_duration(const std::string &text)
     }
 
     if (total <= 0) {
-        throw Failure("--valid-for \"" + printable(text) + "\": write \"1h\","
-            " \"30m\", \"1d12h\" or seconds");
+        throw bad_value(option, text, "write \"1h\", \"30m\", \"1d12h\" or"
+            " seconds");
     }
 
     return total;

@@ -37,7 +37,7 @@ options_of() {
 
 commands=($("$ctl" --help \
     | sed -n '/^Subcommands:/,/^$/s/^  \([a-z]*\) .*/\1/p'))
-[ ${#commands[@]} -ge 5 ] || { echo "no subcommands in --help" >&2; exit 1; }
+[ ${#commands[@]} -ge 9 ] || { echo "no subcommands in --help" >&2; exit 1; }
 
 same 'the function that complete names' 'complete -F _l402ctl l402ctl' \
     "$(complete -p l402ctl)"
@@ -72,6 +72,9 @@ for command in mint verify inspect; do
         "$(offered "$command" --key-file = ke)"
     same "$command --key-file x --j" "$(options_of "$command" | grep ^--j)" \
         "$(offered "$command" --key-file x --j)"
+done
+for option in --user-file --ca-file --password-file; do
+    same "revoke $option ke" keys.txt "$(offered revoke $option ke)"
 done
 same 'attenuate --method P' "$(lines POST PUT PATCH)" \
     "$(offered attenuate --method P)"

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "command.h"
+#include "fake_admin.h"
 
 #include <set>
 #include <sstream>
@@ -16,7 +17,7 @@ const std::string manual = L402_TESTDATA "/../../docs/l402ctl.1";
 const std::string completion =
     L402_TESTDATA "/../../src/cli/l402ctl.bash-completion";
 const std::vector<std::string> commands = {"keygen", "mint", "inspect",
-    "verify", "attenuate"};
+    "verify", "attenuate", "revoke", "unrevoke", "revocations", "payment"};
 
 std::string help(const std::string &command)
 {
@@ -86,6 +87,10 @@ std::vector<std::string> examples_of_manual()
 // but for a note.
 void run_in_order(const std::vector<std::string> &examples)
 {
+    // The url of the examples, and of what stands in for it.
+    const std::string shown = "http://127.0.0.1:8080/l402/";
+    FakeAdmin         server{AdminState()};
+
     Folder      folder;
     Keys        keys;
     std::string bin = folder.path + "/bin", empty = folder.path + "/empty";
@@ -100,6 +105,9 @@ void run_in_order(const std::vector<std::string> &examples)
     for (const std::string &example : examples) {
         print_message("# %s\n", example.c_str());
         script += example + "\n";
+        for (size_t at; (at = script.find(shown)) != script.npos;) {
+            script.replace(at, shown.size(), server.url);
+        }
         Answer answer = run({"/bin/bash", "-c", script + "exit $?"});
 
         if (answer.status != 0) {

@@ -107,7 +107,8 @@ void help_documents_the_exit_codes_and_exits_0(void **)
     assert_contains(help.out, "Exit codes: 0");
     assert_contains(help.out, "Examples:");
     for (const char *command :
-        {"keygen", "mint", "inspect", "verify", "attenuate"})
+        {"keygen", "mint", "inspect", "verify", "attenuate", "revoke",
+            "unrevoke", "revocations", "payment"})
     {
         assert_contains(help.out, command);
         Answer of_command = l402ctl({command, "--help"});
