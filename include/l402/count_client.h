@@ -1,5 +1,5 @@
 // Uses and balances that several hosts share: counted by scripts in Redis
-// (docs/operations.md), charged when they are reserved, under the request's
+// (docs/redis-counts.md), charged when they are reserved, under the request's
 // id, so that no answer that is lost is charged twice.
 //
 // A reservation that nobody was served for is given back by the client itself,

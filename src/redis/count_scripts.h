@@ -1,6 +1,6 @@
 // What changes a payment's counts in Redis. Each script is given one key, so
 // that a cluster can run it, and is carried out as a whole or not at all.
-// docs/operations.md has the fields.
+// docs/redis-counts.md has the fields.
 #pragma once
 
 #include <string>
