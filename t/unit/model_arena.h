@@ -153,7 +153,8 @@ private:
 // Where the compiler saw through them it would take one for malloc().
 [[gnu::noinline]] void *operator new(size_t n)
 {
-    void *p = unit::arena::is_on ? unit::arena::take(n) : std::malloc(n ? n : 1);
+    void *p = unit::arena::is_on ? unit::arena::take(n)
+                                 : std::malloc(n ? n : 1);
 
     if (p == nullptr) {
         throw std::bad_alloc();

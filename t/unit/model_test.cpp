@@ -5,7 +5,8 @@
 
 #include "unit.h"
 
-#include "model_world_steps.h"
+#include "model_look.h"
+#include "model_steps.h"
 
 #include <algorithm>
 #include <chrono>

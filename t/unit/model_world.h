@@ -9,10 +9,6 @@
 #include "l402/count_client.h"
 #include "redis/count_scripts.h"
 
-#include <hiredis/hiredis.h>
-
-#include <cstdio>
-
 namespace unit {
 
 using namespace l402;
