@@ -198,9 +198,6 @@ ngx_int_t read_and_put(ngx_http_request_t *r)
         return ngx_http_l402_admin_send_error(r, AdminError::body_too_large);
     }
 
-    // A configuration may say otherwise for all bodies.
-    r->request_body_in_file_only = 0;
-
     ngx_int_t rc = ngx_http_read_client_request_body(r, body_read);
 
     return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
