@@ -47,9 +47,7 @@ refused('with a name', 'invalid number of arguments in "l402_redis" directive',
         conf => "l402_redis name { # here\n$url\n}");
 refused('in a server', '"l402_redis" directive is not allowed here',
         server => "l402_redis { # here\n$url\n}");
-refused('without a zone', '"l402_redis" needs memory that workers share for '
-        . 'what is revoked and counted, add "l402_zone l402:10m" or more',
-        conf => "l402_redis { # here\n$url\n}");
+accepted('without a zone', conf => "l402_redis {\n$url\n}");
 
 my $words = 'url, username, password_file, sentinel_password_file, ca_file, '
     . 'verify, prefix, timeout, resync';

@@ -310,13 +310,6 @@ char *ngx_http_l402_merge_count(ngx_conf_t *cf, LocConf *prev, LocConf *conf)
 char *ngx_http_l402_check_zone(ngx_conf_t *cf, const MainConf *mcf,
     const char *directive, const ngx_http_l402_place_t &place)
 {
-    if (mcf->zone_place.line == 0) {
-        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, place,
-            "\"%s\" needs shared memory, add \"l402_zone l402:16m "
-            "file=/var/lib/nginx/l402.ledger\" to http {}", directive);
-        return failed;
-    }
-
     if (mcf->ledger_bytes == 0) {
         ngx_http_l402_log_at(cf, NGX_LOG_EMERG, place,
             "\"%s\" needs more shared memory: \"l402_zone\" \"%V\" has to be "

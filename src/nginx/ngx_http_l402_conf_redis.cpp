@@ -397,13 +397,6 @@ ngx_int_t ngx_http_l402_check_redis(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    // Else nothing of it would be looked at.
-    if (mcf->zone == nullptr) {
-        return error_at_block(cf, *mcf->redis, "\"l402_redis\" needs memory "
-            "that workers share for what is revoked and counted, add "
-            "\"l402_zone l402:10m\" or more");
-    }
-
     return ngx_http_l402_guard<ngx_int_t>(cf->log, NGX_ERROR, [&] {
         find_hosts(cf, *mcf->redis);
 

@@ -5,9 +5,6 @@
 
 #include "ngx_http_l402_zone.h"
 
-#include "l402/journal.h"
-#include "l402/ledger_file.h"
-
 #include <algorithm>
 
 #include <sodium.h>
@@ -32,12 +29,7 @@ struct Directory {
 struct Root {
     l402::RecentHashes  *recent;
     Directory           *directory;
-    // In the zone, or a mapping of the file that workers have from the master.
-    void                *ledger;   // null: none
-    size_t               ledger_bytes;
-    ngx_str_t            file;     // empty: in the zone
-    void                *journal;  // null: none
-    size_t               journal_bytes;
+    ngx_http_l402_zone_counts_t counts;
 };
 
 // What a configuration wants to find in its zone.
@@ -50,8 +42,13 @@ struct Wanted {
     void   *block;
 };
 
-// A name that no configuration is likely to write.
+// Names that no configuration is likely to write.
 ngx_str_t own_name = ngx_string("l402 invoice services");
+ngx_str_t counts_name = ngx_string("l402 counts");
+
+// Of a zone that nobody has named, where something is counted or revoked:
+// always the same, so that a reload keeps it.
+constexpr size_t default_size = 16 * 1024 * 1024;  // bytes
 
 ngx_slab_pool_t *pool_of(ngx_shm_zone_t *zone)
 {
@@ -146,171 +143,6 @@ size_t least_zone(const ngx_http_l402_main_conf_t *mcf, size_t more)
     return zone;
 }
 
-// Three quarters of what invoices and breakers leave: the rest is for those of
-// later configurations. 0: too little.
-size_t ledger_size(size_t zone, size_t needed)
-{
-    size_t bytes = (zone - needed) / 4 * 3 / ngx_pagesize * ngx_pagesize;
-
-    return bytes < l402::Ledger::min_bytes ? 0 : bytes;
-}
-
-// Out of the quarter that the ledger leaves.
-size_t journal_size(size_t ledger)
-{
-    return ngx_min(ledger / 16, size_t(1024 * 1024)) / ngx_pagesize
-           * ngx_pagesize;
-}
-
-// The master's, which opened it: stays mapped for as long as there is a process
-// that may use it.
-l402::LedgerFile *ledger_file;
-
-bool open_file(ngx_shm_zone_t *zone, const ngx_http_l402_main_conf_t *mcf,
-    Root *root)
-{
-    std::string path(ngx_http_l402_view(mcf->zone_file)), error;
-    std::vector<std::string> notes;
-    auto damaged = mcf->salvage ? l402::LedgerFile::Damaged::salvage
-                                : l402::LedgerFile::Damaged::refuse;
-    bool good;
-
-    if (ngx_test_config) {
-        good = l402::LedgerFile::check(path, mcf->ledger_bytes, damaged,
-            notes, error);
-
-    } else {
-        auto file = l402::LedgerFile::open(path, mcf->ledger_bytes, damaged,
-            ngx_time(), notes, error);
-
-        good = file != nullptr;
-
-        if (file) {
-            root->ledger = file->block();
-            root->ledger_bytes = file->bytes();
-            ledger_file = file.release();
-        }
-    }
-
-    for (const std::string &note : notes) {
-        ngx_log_error(NGX_LOG_WARN, zone->shm.log, 0, "l402: %s",
-            note.c_str());
-    }
-
-    if (!good) {
-        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-            "l402_zone \"%V\": %s", &zone->shm.name, error.c_str());
-    }
-
-    return good;
-}
-
-bool create_ledger(ngx_shm_zone_t *zone, const ngx_http_l402_main_conf_t *mcf,
-    Root *root)
-{
-    ngx_slab_pool_t *pool = pool_of(zone);
-
-    if (mcf->ledger_bytes == 0) {
-        return true;
-    }
-
-    // A later configuration may count in Redis.
-    root->journal_bytes = journal_size(mcf->ledger_bytes);
-    root->journal = ngx_slab_alloc(pool, root->journal_bytes);
-
-    if (root->journal == nullptr) {
-        return false;
-    }
-
-    l402::Journal::format(root->journal, root->journal_bytes);
-
-    if (mcf->zone_file.len) {
-        root->file.data = static_cast<u_char *>(
-            ngx_slab_alloc(pool, mcf->zone_file.len));
-
-        if (root->file.data == nullptr) {
-            return false;
-        }
-
-        root->file.len = mcf->zone_file.len;
-        ngx_memcpy(root->file.data, mcf->zone_file.data, mcf->zone_file.len);
-        return open_file(zone, mcf, root);
-    }
-
-    // Not zeroed: its pages are touched as it fills.
-    root->ledger = ngx_slab_alloc(pool, mcf->ledger_bytes);
-    root->ledger_bytes = mcf->ledger_bytes;
-
-    if (root->ledger == nullptr) {
-        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-            "l402: no room in the zone \"%V\" for %uz bytes of counts",
-            &zone->shm.name, mcf->ledger_bytes);
-        return false;
-    }
-
-    l402::Ledger::format(root->ledger, root->ledger_bytes);
-    return true;
-}
-
-ngx_int_t init_zone(ngx_shm_zone_t *zone, void *data)
-{
-    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(zone->data);
-
-    // Kept over a reload: what is in it is never made anew.
-    if (data) {
-        zone->data = data;
-        return NGX_OK;
-    }
-
-    ngx_slab_pool_t *pool = pool_of(zone);
-    auto root = static_cast<Root *>(ngx_slab_calloc(pool, sizeof(Root)));
-
-    if (root) {
-        root->recent = static_cast<l402::RecentHashes *>(
-            ngx_slab_calloc(pool, sizeof(l402::RecentHashes)));
-    }
-
-    if (root == nullptr || root->recent == nullptr) {
-        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-            "l402: no room in the zone \"%V\"", &zone->shm.name);
-        return NGX_ERROR;
-    }
-
-    bool made = ngx_http_l402_guard(zone->shm.log, false, [&] {
-        return create_ledger(zone, mcf, root);
-    });
-
-    if (!made) {
-        return NGX_ERROR;
-    }
-
-    // Full is no error here: who asks for room says so.
-    pool->log_nomem = 0;
-    zone->data = root;
-    return NGX_OK;
-}
-
-// The zone of that name before this reload, or null.
-ngx_shm_zone_t *find_old(ngx_conf_t *cf, const ngx_str_t &name)
-{
-    for (ngx_list_part_t *part = &cf->cycle->old_cycle->shared_memory.part;
-         part; part = part->next)
-    {
-        auto zones = static_cast<ngx_shm_zone_t *>(part->elts);
-
-        for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (zones[i].tag == &ngx_http_l402_module
-                && ngx_http_l402_view(zones[i].shm.name)
-                       == ngx_http_l402_view(name))
-            {
-                return &zones[i];
-            }
-        }
-    }
-
-    return nullptr;
-}
-
 // The block of the old directory that is what is wanted, taken out of it.
 void *take_same(Directory *old, const Wanted &wanted)
 {
@@ -382,6 +214,35 @@ void *create(ngx_slab_pool_t *pool, Directory *old, const Wanted &wanted)
     return stock;
 }
 
+ngx_int_t add_own_zone(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf,
+    ngx_str_t &name, size_t size)
+{
+    mcf->zone = ngx_shared_memory_add(cf, &name, size, &ngx_http_l402_module);
+
+    if (mcf->zone == nullptr) {
+        return NGX_ERROR;
+    }
+
+    mcf->zone->init = ngx_http_l402_init_zone;
+    mcf->zone->data = mcf;
+    return NGX_OK;
+}
+
+bool wants_counts(const ngx_http_l402_main_conf_t *mcf)
+{
+    auto locations = static_cast<ngx_http_l402_loc_conf_t **>(
+        mcf->locations.elts);
+
+    if (mcf->redis || mcf->free || mcf->admins.nelts) {
+        return true;
+    }
+
+    return std::any_of(locations, locations + mcf->locations.nelts,
+        [](const ngx_http_l402_loc_conf_t *lcf) {
+            return lcf->count.uses || lcf->count.cost || lcf->revocation == 1;
+        });
+}
+
 // Workers of the old configuration may find that theirs is gone, and then ask
 // for each invoice.
 void fill(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
@@ -450,129 +311,70 @@ void fill(ngx_cycle_t *cycle, ngx_http_l402_main_conf_t *mcf)
     }
 }
 
-bool starts_with(std::string_view text, std::string_view name)
-{
-    return text.substr(0, name.size()) == name;
-}
-
-char *set_zone_parameter(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf,
-    ngx_str_t value)
-{
-    constexpr std::string_view file = "file=", damaged = "damaged=";
-    std::string_view text = ngx_http_l402_view(value);
-
-    if (starts_with(text, file) && text.size() > file.size()) {
-        mcf->zone_file = {value.len - file.size(), value.data + file.size()};
-
-        return ngx_conf_full_name(cf->cycle, &mcf->zone_file, 0) == NGX_OK
-                   ? NGX_CONF_OK : static_cast<char *>(NGX_CONF_ERROR);
-    }
-
-    if (text == "damaged=refuse" || text == "damaged=salvage") {
-        mcf->salvage = text == "damaged=salvage";
-        return NGX_CONF_OK;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-        "invalid parameter \"%V\" in \"l402_zone\", it must be \"file=path\"%s",
-        &value, starts_with(text, damaged)
-                    ? ", \"damaged=refuse\" or \"damaged=salvage\"" 
-                    : " or \"damaged=refuse|salvage\"");
-    return static_cast<char *>(NGX_CONF_ERROR);
-}
-
-// What a reload would have to move under the hands of workers.
-char *check_same(ngx_conf_t *cf, const ngx_http_l402_main_conf_t *mcf,
-    const ngx_str_t &name, size_t size)
-{
-    ngx_shm_zone_t *old = find_old(cf, name);
-    auto root = old ? static_cast<Root *>(old->data) : nullptr;
-
-    if (old && old->shm.size != size) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-            "the size of \"l402_zone\" \"%V\" cannot change from %uz to %uz "
-            "bytes by a reload, which would lose what it holds: restart nginx",
-            &name, old->shm.size, size);
-        return static_cast<char *>(NGX_CONF_ERROR);
-    }
-
-    if (root && ngx_http_l402_view(root->file)
-                    != ngx_http_l402_view(mcf->zone_file))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-            "the file of \"l402_zone\" \"%V\" cannot change from \"%V\" to "
-            "\"%V\" by a reload: restart nginx", &name, &root->file,
-            &mcf->zone_file);
-        return static_cast<char *>(NGX_CONF_ERROR);
-    }
-
-    return NGX_CONF_OK;
-}
-
 }  // namespace
 
-char *ngx_http_l402_set_zone(ngx_conf_t *cf, ngx_command_t *, void *conf)
+ngx_int_t ngx_http_l402_init_zone(ngx_shm_zone_t *zone, void *data)
 {
-    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(conf);
-    auto value = static_cast<ngx_str_t *>(cf->args->elts);
-    auto failed = static_cast<char *>(NGX_CONF_ERROR);
-    std::string_view text = ngx_http_l402_view(value[1]);
-    size_t colon = text.find(':');
-    ngx_str_t name = {0, nullptr}, size_text = {0, nullptr};
-    ssize_t size = NGX_ERROR;
+    auto mcf = static_cast<ngx_http_l402_main_conf_t *>(zone->data);
 
-    if (colon != text.npos && colon > 0) {
-        name = {colon, value[1].data};
-        size_text = {text.size() - colon - 1, value[1].data + colon + 1};
-        size = ngx_parse_size(&size_text);
+    // Kept over a reload: what is in it is never made anew.
+    if (data) {
+        zone->data = data;
+        return NGX_OK;
     }
 
-    if (size == NGX_ERROR || size < static_cast<ssize_t>(8 * ngx_pagesize)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-            "invalid value \"%V\" in \"l402_zone\", it must be a name and a "
-            "size of at least %uzk such as \"l402:1m\"", &value[1],
-            8 * ngx_pagesize / 1024);
-        return failed;
+    ngx_slab_pool_t *pool = pool_of(zone);
+    auto root = static_cast<Root *>(ngx_slab_calloc(pool, sizeof(Root)));
+
+    if (root) {
+        root->recent = static_cast<l402::RecentHashes *>(
+            ngx_slab_calloc(pool, sizeof(l402::RecentHashes)));
     }
 
-    if (mcf->zone) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-            "\"l402_zone\" \"%V\" is duplicate, there can be one zone", &name);
-        return failed;
+    if (root == nullptr || root->recent == nullptr) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+            "l402: no room in the zone \"%V\"", &zone->shm.name);
+        return NGX_ERROR;
     }
 
-    for (ngx_uint_t i = 2; i < cf->args->nelts; i++) {
-        if (set_zone_parameter(cf, mcf, value[i]) != NGX_CONF_OK) {
-            return failed;
-        }
+    bool made = ngx_http_l402_guard(zone->shm.log, false, [&] {
+        return ngx_http_l402_create_counts(zone, mcf, root->counts);
+    });
+
+    if (!made) {
+        return NGX_ERROR;
     }
 
-    if (check_same(cf, mcf, name, static_cast<size_t>(size)) != NGX_CONF_OK) {
-        return failed;
-    }
+    // Full is no error here: who asks for room says so.
+    pool->log_nomem = 0;
+    zone->data = root;
+    return NGX_OK;
+}
 
-    mcf->zone = ngx_shared_memory_add(cf, &name, static_cast<size_t>(size),
-        &ngx_http_l402_module);
+ngx_http_l402_zone_counts_t *ngx_http_l402_zone_counts(
+    const ngx_shm_zone_t *zone)
+{
+    auto root = zone ? static_cast<Root *>(zone->data) : nullptr;
 
-    if (mcf->zone == nullptr) {
-        return failed;
-    }
-
-    mcf->zone->init = init_zone;
-    mcf->zone->data = mcf;
-    ngx_http_l402_set_place(cf, &mcf->zone_place);
-    return NGX_CONF_OK;
+    return root ? &root->counts : nullptr;
 }
 
 ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
     ngx_http_l402_main_conf_t *mcf)
 {
+    if (mcf->zone == nullptr && wants_counts(mcf)
+        && add_own_zone(cf, mcf, counts_name, default_size) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     size_t zone = mcf->zone ? mcf->zone->shm.size : 0;
     std::vector<Wanted> list = list_wanted(mcf, zone);
     size_t needed = needed_size(list);
 
     if (mcf->zone && mcf->zone->shm.size > needed) {
-        mcf->ledger_bytes = ledger_size(mcf->zone->shm.size, needed);
+        mcf->ledger_bytes = ngx_http_l402_ledger_size(mcf->zone->shm.size,
+            needed);
     }
 
     if (mcf->zone_file.len && mcf->ledger_bytes == 0) {
@@ -587,7 +389,7 @@ ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    if (mcf->zone == nullptr && mcf->stocks.nelts) {
+    if (mcf->zone_place.line == 0 && mcf->stocks.nelts) {
         auto stock = static_cast<ngx_http_l402_stock_t **>(
             mcf->stocks.elts)[0];
 
@@ -598,24 +400,8 @@ ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (mcf->zone == nullptr && mcf->free) {
-        ngx_http_l402_log_at(cf, NGX_LOG_EMERG, mcf->free->place,
-            "\"l402_free\" needs shared memory, add \"l402_zone l402:%uzk\" "
-            "or more to http {}", needed / 1024);
-        return NGX_ERROR;
-    }
-
     if (mcf->zone == nullptr) {
-        mcf->zone = ngx_shared_memory_add(cf, &own_name, needed,
-            &ngx_http_l402_module);
-
-        if (mcf->zone == nullptr) {
-            return NGX_ERROR;
-        }
-
-        mcf->zone->init = init_zone;
-        mcf->zone->data = mcf;
-        return NGX_OK;
+        return add_own_zone(cf, mcf, own_name, needed);
     }
 
     if (mcf->zone->shm.size < needed) {
@@ -634,31 +420,6 @@ size_t ngx_http_l402_least_zone(const ngx_http_l402_main_conf_t *mcf)
 {
     return least_zone(mcf,
         l402::Ledger::min_bytes / 3 * 4 + 2 * ngx_pagesize);
-}
-
-l402::Ledger ngx_http_l402_ledger(const ngx_http_l402_main_conf_t *mcf)
-{
-    auto root = mcf->zone ? static_cast<Root *>(mcf->zone->data) : nullptr;
-
-    return root && root->ledger
-               ? l402::Ledger(root->ledger, root->ledger_bytes)
-               : l402::Ledger();
-}
-
-void ngx_http_l402_end_zone()
-{
-    if (ledger_file) {
-        ledger_file->end();
-    }
-}
-
-void *ngx_http_l402_journal(const ngx_http_l402_main_conf_t *mcf,
-    size_t &bytes)
-{
-    auto root = mcf->zone ? static_cast<Root *>(mcf->zone->data) : nullptr;
-
-    bytes = root ? root->journal_bytes : 0;
-    return root ? root->journal : nullptr;
 }
 
 void ngx_http_l402_fill_zone(ngx_cycle_t *cycle,

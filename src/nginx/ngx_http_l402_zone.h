@@ -30,24 +30,46 @@ struct ngx_http_l402_stock_t {
     std::unique_ptr<ngx_http_l402_refill_t> refill;
 };
 
-// ngx_http_l402_zone.cpp: the memory that workers share
+// ngx_http_l402_conf_zone.cpp
 char *ngx_http_l402_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+// What is counted and revoked: in the zone, or a mapping of the file that
+// workers have from the master.
+struct ngx_http_l402_zone_counts_t {
+    void       *ledger;   // null: none
+    size_t      ledger_bytes;
+    ngx_str_t   file;     // empty: in the zone
+    void       *journal;  // null: none
+    size_t      journal_bytes;
+};
+
+// ngx_http_l402_zone.cpp: the memory that workers share
+ngx_int_t ngx_http_l402_init_zone(ngx_shm_zone_t *zone, void *data);
+// Of a zone that has been initialised. Null: no zone.
+ngx_http_l402_zone_counts_t *ngx_http_l402_zone_counts(
+    const ngx_shm_zone_t *zone);
 // Once the configuration is read: is there room?
 ngx_int_t ngx_http_l402_prepare_zone(ngx_conf_t *cf,
     ngx_http_l402_main_conf_t *mcf);
-// In the master, at its end.
-void ngx_http_l402_end_zone();
 // In the master, once nothing can go back to the old configuration.
 void ngx_http_l402_fill_zone(ngx_cycle_t *cycle,
     ngx_http_l402_main_conf_t *mcf);
 
 // The least size of an l402_zone that has room for a ledger.
 size_t ngx_http_l402_least_zone(const ngx_http_l402_main_conf_t *mcf);
+// ngx_http_l402_zone_counts.cpp
+// Bytes of a zone that are for the ledger; 0: too few.
+size_t ngx_http_l402_ledger_size(size_t zone, size_t needed);
+// False once an error has been logged.
+bool ngx_http_l402_create_counts(ngx_shm_zone_t *zone,
+    const ngx_http_l402_main_conf_t *mcf, ngx_http_l402_zone_counts_t &counts);
 // This process's view; none where there is no l402_zone.
 l402::Ledger ngx_http_l402_ledger(const ngx_http_l402_main_conf_t *mcf);
 // What is out in Redis; null where there is no ledger.
 void *ngx_http_l402_journal(const ngx_http_l402_main_conf_t *mcf,
     size_t &bytes);
+// In the master, at its end.
+void ngx_http_l402_end_zone();
 
 // Blocks may go at a reload: found anew each time, and used under the lock.
 // Everything is null where there was no room.
