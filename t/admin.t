@@ -40,8 +40,10 @@ our $server = sub ($admin = 'location /l402/ { l402_admin; }', $more = '') {
 END
 };
 
+sub client () { return connection($port) }
+
 sub admin ($method, $path, $body = undef, @fields) {
-    return connection($port)->request($method, "/l402/$path", \@fields, $body);
+    return client()->request($method, "/l402/$path", \@fields, $body);
 }
 
 sub header ($r, $name) { join ' & ', ($r->{headers}{$name} // [])->@* }
@@ -83,7 +85,7 @@ sub revoked ($limit = 1000) {
 sub each_worker () {
     my %to;
     for (1 .. 500) {
-        my $connection = connection($port);
+        my $connection = client();
         my $r = $connection->get('/nothing');
         $to{header($r, 'x-worker')} //= $connection;
         return values %to if keys %to == 2;
@@ -121,7 +123,7 @@ for my $n (1 .. 20) {
     is($all->(), 'ok ok', "$name - $n opens");
     is(said(admin('PUT', $path)), 201, "$name - $n is revoked");
     is($all->(), 'revoked revoked', "$name - $n is refused");
-    is(verdict(connection($main::port)->get('/weather/', paid()->{field})), 'ok',
+    is(verdict(client()->get('/weather/', paid()->{field})), 'ok',
         "$name - $n and no other");
     is(said(admin('DELETE', $path)), 204, "$name - $n is let in again");
     is($all->(), 'ok ok', "$name - $n opens again");
@@ -154,7 +156,7 @@ my $other_token = paid(%same);
 my $copy = paid(%same, token_id => $paid->{token_id},
                 append => ['request_method=GET']);
 my $opens = sub {
-    join ' ', map { verdict(connection($main::port)->get('/weather/', $_->{field})) }
+    join ' ', map { verdict(client()->get('/weather/', $_->{field})) }
         $paid, $copy, $other_token };
 
 is($opens->(), 'ok ok ok', $name);
@@ -217,7 +219,7 @@ for my $kind (qw(token payment)) {
 is_deeply(revoked(), {}, "$name - nothing yet");
 my (%wanted, $connection);
 for my $n (1 .. 250) {
-    $connection //= connection($main::port);
+    $connection //= client();
     my $kind = $n % 2 ? 'token' : 'payment';
     my $until = $n % 3 ? int(time) + 1000 + $n : 'for good';
     $connection->request('PUT', "/l402/revocations/$kind/" . id($n), [],
@@ -340,14 +342,14 @@ my $counted = sub { decode_json(admin('GET', $path)->{body}) };
 
 is(said(admin('GET', $path)), '404 unknown_payment', "$name - nothing yet");
 for my $n (1 .. 10) {
-    is(verdict(connection($main::port)->get('/ten/', $paid->{field})), 'ok', $name);
+    is(verdict(client()->get('/ten/', $paid->{field})), 'ok', $name);
     my $p = $counted->();
     is_deeply([ $p->@{qw(payment_hash uses uses_held uses_limit uses_left)} ],
         [ $paid->{payment_hash}, $n, 0, 10, 10 - $n ], "$name - $n");
     is($p->{expires}, $expires, "$name - $n, until");
     is($p->{balance_msat}, undef, "$name - $n, no balance");
 }
-is(verdict(connection($main::port)->get('/ten/', $paid->{field})), 'used_up', $name);
+is(verdict(client()->get('/ten/', $paid->{field})), 'used_up', $name);
 is($counted->()->{uses}, 10, $name);
 ok(!$counted->()->{revoked}, "$name - not revoked");
 admin('PUT', "revocations/payment/$paid->{payment_hash}");
@@ -368,12 +370,12 @@ my $path = 'revocations/token/' . id('x');
 my $listed = sub { revoked()->{'token ' . id('x')} };
 for my $at (qw(l402 file small)) {
     admin('DELETE', $path);
-    is(said(connection($main::port)->request('PUT', "/$at/$path", [], $body)), 201,
+    is(said(client()->request('PUT', "/$at/$path", [], $body)), 201,
         "$name - $at");
     is($listed->(), $until, "$name - $at");
 
     admin('DELETE', $path);
-    my $connection = connection($main::port);
+    my $connection = client();
     $connection->send("PUT /$at/$path HTTP/1.1\r\nHost: localhost\r\n"
         . "Transfer-Encoding: chunked\r\n\r\n");
     $connection->send(sprintf "1\r\n%s\r\n", $_) for split //, $body;
@@ -383,7 +385,7 @@ for my $at (qw(l402 file small)) {
     is(said($connection->request('DELETE', "/$at/$path")), 204,
         "$name - $at, the connection is good");
 
-    $connection = connection($main::port);
+    $connection = client();
     $connection->send("PUT /$at/$path HTTP/1.1\r\nHost: localhost\r\n"
         . "Transfer-Encoding: chunked\r\n\r\n1388\r\n" . ' ' x 5000
         . "\r\n0\r\n\r\n");
@@ -391,9 +393,9 @@ for my $at (qw(l402 file small)) {
         "$name - $at, too large in chunks");
     is($listed->(), undef, "$name - $at, not revoked");
 }
-is(connection($main::port)->request('PUT', "/short/$path", [], ' ' x 200)->{status},
+is(client()->request('PUT', "/short/$path", [], ' ' x 200)->{status},
     413, "$name - nginx's own limit");
-is(said(connection($main::port)->request('PUT', "/l402/$path",
+is(said(client()->request('PUT', "/l402/$path",
     ['Expect: 100-continue'], $body)), 100, "$name - Expect");
 
 
@@ -401,7 +403,7 @@ is(said(connection($main::port)->request('PUT', "/l402/$path",
 --- http_config eval: $main::server->()
 --- config
 --- script
-my $connection = connection($main::port);
+my $connection = client();
 for my $body (undef, '', 'x' x 100, ' ' x 5000, ' ' x 100_000) {
     for (['PUT', 'nothing'], ['POST', 'revocations'],
          ['DELETE', 'revocations/token/' . id('x')], ['GET', 'revocations'],
@@ -411,7 +413,7 @@ for my $body (undef, '', 'x' x 100, ' ' x 5000, ' ' x 100_000) {
         my $r = $connection->request($method, "/l402/$path", [], $body);
         my $what = "$name - $method $path with " . length($body // '');
         isnt(said($r), 'no response', $what);
-        $connection = connection($main::port) if header($r, 'connection') eq 'close';
+        $connection = client() if header($r, 'connection') eq 'close';
         is(said($connection->get('/l402/revocations')), 200, "$what - next");
     }
 }
@@ -421,26 +423,26 @@ for my $body (undef, '', 'x' x 100, ' ' x 5000, ' ' x 100_000) {
 --- http_config eval: $main::server->() =~ s/l402:1m/l402:256k/r
 --- config
 --- script
-my $connection = connection($main::port);
+my $connection = client();
 my $put = sub ($n) { said($connection->request('PUT',
     '/l402/revocations/token/' . id($n))) };
 my $n = 0;
 my $said = 201;
 while ($said eq 201 && $n < 20_000) {
-    $connection = connection($main::port) if $n % 500 == 0;
+    $connection = client() if $n % 500 == 0;
     $said = $put->(++$n);
 }
 is($said, '507 zone_full', "$name - with $n");
 ok($n > 100, "$name - not before");
 is(scalar keys revoked()->%*, $n - 1, "$name - all the others are there");
-$connection = connection($main::port);
+$connection = client();
 is($put->(1), 200, "$name - one that stands");
 is($put->($n), '507 zone_full', "$name - still");
 is(said($connection->request('DELETE', '/l402/revocations/token/' . id(1))),
     204, "$name - one goes");
 is($put->($n), 201, "$name - and makes room");
 my $paid = paid();
-is(verdict(connection($main::port)->get('/weather/', $paid->{field})), 'ok',
+is(verdict(client()->get('/weather/', $paid->{field})), 'ok',
     "$name - tokens open");
 
 
@@ -464,7 +466,7 @@ for (
     ['/x/revocations', '404 unknown_path'],
 ) {
     my ($path, $wanted) = @$_;
-    is(said(connection($main::port)->get($path)), $wanted, "$name - $path");
+    is(said(client()->get($path)), $wanted, "$name - $path");
 }
 
 
@@ -481,7 +483,7 @@ $main::server->("location /l402/ { l402_admin; }
 --- script
 my $path = 'revocations/token/' . id('x');
 my $ask = sub ($method, $at, @fields) {
-    said(connection($main::port)->request($method, $at, \@fields)) };
+    said(client()->request($method, $at, \@fields)) };
 is($ask->('GET', '/deny/revocations'), 403, "$name - deny");
 is($ask->('PUT', "/deny/$path"), 403, "$name - deny, PUT");
 is($ask->('GET', '/basic/revocations'), 401, "$name - no password");

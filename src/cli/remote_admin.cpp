@@ -81,7 +81,8 @@ private:
 };
 
 Admin::Admin(const RemoteOptions &options)
-    : curl_(curl_easy_init(), curl_easy_cleanup), shown_(printable(*options.admin))
+    : curl_(curl_easy_init(), curl_easy_cleanup),
+      shown_(printable(*options.admin))
 {
     std::string error;
 

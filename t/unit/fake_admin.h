@@ -199,9 +199,12 @@ public:
 private:
     std::string page(const std::string &path)
     {
-        size_t      at = path.find("after="), i = 0;
-        size_t      first = at == path.npos ? 0 : std::stoul(path.substr(at + 6));
+        size_t      at = path.find("after="), first = 0, i = 0;
         std::string out;
+
+        if (at != path.npos) {
+            first = std::stoul(path.substr(at + 6));
+        }
 
         for (const auto &[what, body] : revoked) {
             if (i++ < first || i > first + page_size) {
