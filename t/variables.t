@@ -124,7 +124,45 @@ for (['wrong_service', mint(service => 'tides')],
 }
 
 
-=== TEST 3: free, at no price, at no amount, without an invoice
+=== TEST 3: refusals of a good token: its uses are gone, or it is revoked
+--- http_config eval: fault('ok') . "l402_zone words:1m;\n" . $main::log
+--- config eval
+($main::config =~ s/l402_price/l402_uses 1; l402_price/r)
+    . "location /admin/ { access_log off; l402_admin; allow 127.0.0.1; deny all; }"
+--- script
+my $c = begin();
+my $m = mint(tier => 2, valid_for => undef, append => ['weather_uses=1']);
+my @token = ($m->@{qw(token_id payment_hash)}, 'weather', 2, 10000, undef);
+for my $word (qw(ok used_up)) {
+    is(verdict($c->get('/sold', field($m))), $word, "$name - $word - answer");
+    has("$name - $word", $word, @token);
+}
+is($c->request(PUT => "/admin/revocations/payment/$m->{payment_hash}",
+    ['Content-Length: 0'])->{status}, 201, "$name - revoked");
+is(verdict($c->get('/sold', field($m))), 'revoked', "$name - revoked - answer");
+has("$name - revoked", 'revoked', @token);
+--- no_check_error_log
+
+
+=== TEST 4: a good token, and nobody knows what is revoked
+--- http_config eval
+fault('ok') . "l402_zone words:1m;\nl402_redis { url unix:/nowhere; }\n"
+    . $main::log
+--- config eval: $main::config
+--- script
+my $c = begin();
+my $m = mint(tier => 2, valid_for => undef);
+my $r = $c->get('/sold', field($m));
+is(verdict($r), 'unavailable', "$name - answer");
+is(CORE::join(' ', ($r->{headers}{'retry-after'} // [])->@*), '1',
+    "$name - Retry-After");
+has($name, 'unavailable', $m->@{qw(token_id payment_hash)}, 'weather', 2,
+    10000, undef);
+--- no_check_error_log
+--- backend: 0
+
+
+=== TEST 5: free, at no price, at no amount, without an invoice
 --- http_config eval: fault('ok') . $main::log
 --- config
     location / {
@@ -153,7 +191,7 @@ $c->get('/?p=0', field($old));
 is(logged()->{result}, 'free', "$name - free with an expired token");
 
 
-=== TEST 4: where nothing is sold, there is nothing to tell
+=== TEST 6: where nothing is sold, there is nothing to tell
 --- http_config eval: $main::log
 --- config
     location / { proxy_pass http://127.0.0.1:$TEST_NGINX_BACKEND_PORT; }
@@ -172,7 +210,7 @@ for my $path ('/', '/off') {
 is($c->get('/static')->{body}, '<>', "$name - in a text");
 
 
-=== TEST 5: satisfy any and deny: not asked is not decided
+=== TEST 7: satisfy any and deny: not asked is not decided
 --- http_config eval: $main::log
 --- config
     location /any {
@@ -192,7 +230,7 @@ has("$name - deny", undef, undef, undef, 'weather', undef, 10000, undef);
 --- invoices: 0
 
 
-=== TEST 6: in fields of the response, and of the upstream's request
+=== TEST 8: in fields of the response, and of the upstream's request
 --- http_config eval: fault('ok')
 --- config eval
 my $fields = 'add_header X-Result $l402_result always;
@@ -210,7 +248,7 @@ like($request, qr/^X-Price: 10000\r$/m, "$name - price");
 --- backend: 1
 
 
-=== TEST 7: before the access phase there is no result, but a price
+=== TEST 9: before the access phase there is no result, but a price
 --- http_config eval: fault('ok') . $main::log
 --- config
     set $early "<$l402_result>";
@@ -237,7 +275,7 @@ is($before->('/?p=x'), '<> <><><weather> bad_price ', "$name - no amount");
 is($before->('/?p=0'), '<> <><0><weather> free 0', "$name - free");
 
 
-=== TEST 8: after an internal redirect they are those of where it landed
+=== TEST 10: after an internal redirect they are those of where it landed
 --- http_config eval: fault('ok') . $main::log
 --- config
     location = / { l402 weather; l402_price 1sat; index x.html; }
@@ -256,7 +294,7 @@ is($got->{$_}, { result => 'ok', token_id => $m->{token_id},
     for qw(result token_id price_msat service);
 
 
-=== TEST 9: a client's field is no variable of ours
+=== TEST 11: a client's field is no variable of ours
 --- http_config eval: fault('ok') . $main::log
 --- config eval: $main::config
 --- script

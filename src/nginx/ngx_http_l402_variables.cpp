@@ -97,17 +97,29 @@ ngx_int_t service(ngx_http_request_t *r, ngx_http_variable_value_t *v,
                        : none(v);
 }
 
+// Were the caveats of the token read that far?
+bool knows_tier(l402::Result result)
+{
+    switch (result) {
+    case l402::Result::ok:
+    case l402::Result::expired:
+    case l402::Result::insufficient:
+    case l402::Result::revoked:
+    case l402::Result::used_up:
+    case l402::Result::unavailable:
+        return true;
+
+    default:
+        return false;
+    }
+}
+
 ngx_int_t tier(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t)
 {
     auto ctx = decided(r);
 
-    // Of a token whose caveats were read that far.
-    bool known = has_token(ctx)
-                 && (ctx->result == l402::Result::ok
-                     || ctx->result == l402::Result::expired
-                     || ctx->result == l402::Result::insufficient);
-
-    return known ? set_number(r, v, ctx->verdict.tier) : none(v);
+    return has_token(ctx) && knows_tier(ctx->result)
+               ? set_number(r, v, ctx->verdict.tier) : none(v);
 }
 
 ngx_int_t expires(ngx_http_request_t *r, ngx_http_variable_value_t *v,
