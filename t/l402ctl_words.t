@@ -139,7 +139,7 @@ check($name,
 
 
 === TEST 2: caveats
---- http_config eval: fault('ok')
+--- http_config eval: fault('ok') . "l402_zone words:1m;\n"
 --- config eval: $main::config
 --- script
 my @read = ('weather_capabilities=read,list');
@@ -178,7 +178,13 @@ check($name,
     ['expired', 'valid_until', with('valid_until=1')],
     ['caveat_refused', 'a time that is none', with('valid_until=+1')],
     ['caveat_refused', 'another preimage', with('preimage=' . '0' x 64)],
-    ['caveat_refused', 'uses, which nothing counts', with('weather_uses=1')],
+    ['ok', 'uses', with('weather_uses=1')],
+    ['caveat_refused', 'uses that widen', with('weather_uses=1',
+        'weather_uses=2')],
+    ['caveat_refused', 'uses that are no number', with('weather_uses=x')],
+    ['ok', 'a balance that nothing takes from', with('weather_balance=1')],
+    ['caveat_refused', 'a balance that widens', with('weather_balance=1',
+        'weather_balance=2')],
 );
 
 
