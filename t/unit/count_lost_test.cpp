@@ -1,5 +1,5 @@
-// The client that counts in Redis, over a real one: what is given back by itself
-// where no answer comes, and what a worker that dies leaves to another.
+// The client that counts in Redis, over a real one: what is given back by
+// itself where no answer comes, and what a worker that dies leaves to another.
 
 #include "unit.h"
 
@@ -319,14 +319,21 @@ void what_a_dead_worker_had_is_given_back_by_another(void **)
 void whoever_goes_is_told_nothing(void **)
 {
     RedisServer server;
+    Block block(64);
+    Journal journal(block.memory, block.bytes);
+    BlockingLink link(server);
     Told told;
 
     {
-        Worker worker(server);
+        CountClient client(link, journal, {});
         JournalRef claim;
 
-        assert_true(worker.start(told, claim) == Start::asked);
+        assert_true(client.reserve(hash_of(1), allowance(), {1, 100},
+            next_id(), now, told, claim) == Start::asked);
+        assert_int_equal(link.listening(), 1);
     }
+    assert_int_equal(link.listening(), 0);
+    link.run();
     assert_int_equal(told.count, 0);
 }
 

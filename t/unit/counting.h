@@ -135,7 +135,8 @@ struct Worker {
     CountClient  client;
 };
 
-inline void assert_counted(RedisServer &server, const char *uses, const char *msat)
+inline void assert_counted(RedisServer &server, const char *uses,
+    const char *msat)
 {
     unit::assert_text(server.field(key_of(1), "uses"), uses);
     unit::assert_text(server.field(key_of(1), "msat"), msat);

@@ -211,6 +211,27 @@ void what_the_dead_leave_is_found(void **)
     assert_int_equal(journal.size(), 1);
 }
 
+// Whoever has adopted a chunk may let it go, and the next one may die with it.
+void a_chunk_may_change_hands_often(void **)
+{
+    Block block(per_chunk);
+
+    for (uint64_t i = 0; i < 3; i++) {
+        run_in_child([&] {
+            Journal other(block.memory, block.bytes);
+
+            assert_true(bool(other.add(numbered(i))));
+        });
+
+        Journal journal(block.memory, block.bytes);
+        std::vector<JournalRef> found = adopt(journal);
+
+        assert_int_equal(found.size(), 1);
+        assert_int_equal(number_of(entry_of(journal, found[0])), i);
+        journal.remove(found[0]);
+    }
+}
+
 void what_the_living_have_is_left_alone(void **)
 {
     Block block(4 * per_chunk);
@@ -477,6 +498,7 @@ int main()
         cmocka_unit_test(a_reference_is_to_one_entry_only),
         cmocka_unit_test(a_full_one_takes_no_more),
         cmocka_unit_test(what_the_dead_leave_is_found),
+        cmocka_unit_test(a_chunk_may_change_hands_often),
         cmocka_unit_test(what_the_living_have_is_left_alone),
         cmocka_unit_test(what_one_leaves_that_ends_in_good_order_is_found),
         cmocka_unit_test(what_is_found_on_the_way_is_not_forgotten),

@@ -175,3 +175,16 @@ private:
 {
     operator delete(p);
 }
+
+// AddressSanitizer's own would not come by.
+[[gnu::noinline]] void *operator new[](size_t n) { return operator new(n); }
+
+[[gnu::noinline]] void operator delete[](void *p) noexcept
+{
+    operator delete(p);
+}
+
+[[gnu::noinline]] void operator delete[](void *p, size_t) noexcept
+{
+    operator delete(p);
+}

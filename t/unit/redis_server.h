@@ -285,7 +285,17 @@ public:
     }
 
     void reconnect() { context_ = server_.connect(); }
-    size_t waiting() const { return waits_.size(); }
+
+    // How many would be told something.
+    size_t listening() const
+    {
+        size_t count = 0;
+
+        for (const Wait &wait : waits_) {
+            count += wait.waiter != nullptr;
+        }
+        return count;
+    }
 
     size_t sent = 0;     // commands
     size_t batches = 0;  // that is, round trips
