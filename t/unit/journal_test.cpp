@@ -94,6 +94,12 @@ template <class Work> pid_t in_child(Work work)
     return pid;
 }
 
+// Of a process that ends without a word: nothing is let go.
+Journal &lasting(const Block &block)
+{
+    return *new Journal(block.memory, block.bytes);
+}
+
 template <class Work> void run_in_child(Work work)
 {
     int status = -1;
@@ -178,7 +184,7 @@ void what_the_dead_leave_is_found(void **)
     JournalRef mine = journal.add(numbered(1000));
 
     run_in_child([&] {
-        Journal other(block.memory, block.bytes);
+        Journal &other = lasting(block);
 
         for (uint64_t i = 0; i < 40; i++) {
             JournalRef ref = other.add(numbered(i));
@@ -218,7 +224,7 @@ void a_chunk_may_change_hands_often(void **)
 
     for (uint64_t i = 0; i < 3; i++) {
         run_in_child([&] {
-            Journal other(block.memory, block.bytes);
+            Journal &other = lasting(block);
 
             assert_true(bool(other.add(numbered(i))));
         });
@@ -241,7 +247,7 @@ void what_the_living_have_is_left_alone(void **)
     assert_int_equal(pipe(ready), 0);
 
     pid_t pid = in_child([&] {
-        Journal other(block.memory, block.bytes);
+        Journal &other = lasting(block);
         char c = bool(other.add(numbered(1))) ? 'y' : 'n';
 
         (void) !write(ready[1], &c, 1);
@@ -282,7 +288,7 @@ void what_is_found_on_the_way_is_not_forgotten(void **)
     Journal journal(block.memory, block.bytes);
 
     run_in_child([&] {
-        Journal other(block.memory, block.bytes);
+        Journal &other = lasting(block);
 
         (void) other.add(numbered(5));
     });
