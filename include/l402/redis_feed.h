@@ -26,13 +26,19 @@ std::string revoke_commands(std::string_view prefix,
 std::string unrevoke_commands(std::string_view prefix,
     const Revocation &revocation);
 
+// Behind such a change: its answer, one reply more, comes when a replica has the
+// change, or after so many milliseconds. Without it a failover may lose one that
+// was answered.
+std::string wait_for_replica(uint64_t milliseconds);
+
 enum class RedisChange : uint8_t {
     made,       // it was not there (or, where one is ended, it was)
     stood,      // nothing new (or, where one is ended, it was not there)
-    no_answer,  // nobody knows
+    no_answer,  // nobody knows; or no replica has it
     refused,    // it was not made
 };
-// Of what a RedisWaiter got. `error` is for a log.
+// Of what a RedisWaiter got, with or without wait_for_replica(). `error` is for
+// a log.
 RedisChange read_redis_change(const redisReply *const *replies, size_t count,
     std::string &error);
 

@@ -3,7 +3,7 @@
 // workers read. Every worker looks a few times a second whether it has to be
 // the one.
 
-#include "ngx_http_l402_redis_connection.h"
+#include "ngx_http_l402_redis_link.h"
 
 #include "l402/redis_feed.h"
 
@@ -199,6 +199,12 @@ void Feed::tick()
             client_.drop("does not answer");
         }
 
+        return;
+    }
+
+    // The link looks at each resync.
+    if (conf_.link && conf_.link->forgets_all()) {
+        client_.drop("could forget what is revoked when its memory is full");
         return;
     }
 

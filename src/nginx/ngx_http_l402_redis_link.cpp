@@ -56,6 +56,11 @@ bool Link::counts_are_safe() noexcept
     return client_.is_ready() && client_.greeting().evicts().empty();
 }
 
+bool Link::forgets_all() noexcept
+{
+    return client_.is_ready() && client_.greeting().evicts_all();
+}
+
 bool Link::send(std::string_view commands, size_t replies, uint64_t timeout,
     l402::RedisWaiter &waiter)
 {

@@ -27,6 +27,8 @@ public:
 
     bool is_connected() const noexcept { return client_.is_ready(); }
     bool counts_are_safe() noexcept;
+    // Could the server forget the list of revocations, too?
+    bool forgets_all() noexcept;
 
 private:
     static void deadline_event(ngx_event_t *ev) noexcept;

@@ -51,8 +51,15 @@ bool ngx_http_l402_publish_revocation(ngx_http_l402_main_conf_t *mcf,
         ? l402::revoke_commands(redis->prefix, revocation)
         : l402::unrevoke_commands(redis->prefix, revocation);
 
-    if (!redis->link->send_any(commands, l402::redis_change_replies,
-            redis->timeout, waiter))
+    size_t replies = l402::redis_change_replies;
+
+    // There the master may be another one a moment later.
+    if (!redis->url.master.empty()) {
+        commands += l402::wait_for_replica(redis->timeout / 2);
+        replies++;
+    }
+
+    if (!redis->link->send_any(commands, replies, redis->timeout, waiter))
     {
         why = redis->link->why_not();
         return false;

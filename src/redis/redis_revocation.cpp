@@ -109,10 +109,17 @@ std::string unrevoke_commands(std::string_view prefix,
            + redis_command({"EXEC"});
 }
 
+std::string wait_for_replica(uint64_t milliseconds)
+{
+    // 0 would be for ever.
+    return redis_command({"WAIT", "1",
+        std::to_string(milliseconds ? milliseconds : 1)});
+}
+
 RedisChange read_redis_change(const redisReply *const *replies, size_t count,
     std::string &error)
 {
-    if (count != redis_change_replies) {
+    if (count != redis_change_replies && count != redis_change_replies + 1) {
         error = "redis has not answered";
         return RedisChange::no_answer;
     }
@@ -133,6 +140,13 @@ RedisChange read_redis_change(const redisReply *const *replies, size_t count,
     if (changed == nullptr || changed->type != REDIS_REPLY_INTEGER) {
         error = "redis has not made the change";
         return RedisChange::refused;
+    }
+
+    if (count > redis_change_replies
+        && (replies[4]->type != REDIS_REPLY_INTEGER || replies[4]->integer < 1))
+    {
+        error = "redis has the change, but no replica has it yet";
+        return RedisChange::no_answer;
     }
 
     return changed->integer > 0 ? RedisChange::made : RedisChange::stood;

@@ -183,6 +183,23 @@ describe('a Redis that must not be used', () => {
                       'could forget what is revoked', 'nothing is counted in it');
     });
 
+    it('begins to forget keys', async () => {
+        const server = await redis('begins', ['maxmemory 100mb']);
+        const nginx = await seller(
+            `url redis://127.0.0.1:${server.port}; resync 1s;`,
+            {}, { location: 'l402_revocation on max_stale=2s;' });
+        const token = mint(nginx);
+        await becomes(nginx, token, 200);
+        await server.command('CONFIG', 'SET', 'maxmemory-policy',
+                             'allkeys-lfu');
+        await becomes(nginx, token, 'unavailable');
+        await says(nginx, 'could forget what is revoked');
+        await server.command('CONFIG', 'SET', 'maxmemory-policy',
+                             'noeviction');
+        await becomes(nginx, token, 200);
+        await nginx.stop();
+    });
+
     it('forgets what expires: counts, not what is revoked', async () => {
         const server = await redis('volatile', [
             'maxmemory 100mb', 'maxmemory-policy volatile-lru']);

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { eventually } from './lib.mjs';
+import { eventually, request } from './lib.mjs';
 import { Redis } from './lib/redis.mjs';
 import {
     mint, revoke, start_seller, unrevoke, verdict,
@@ -48,7 +48,7 @@ describe('Redis behind Sentinel', () => {
         nginx = await start_seller('redis-sentinel', `
             url sentinel://127.0.0.1:1,127.0.0.1:${
     sentinels[0].port},127.0.0.1:${sentinels[2].port}/shop;
-            resync 1s;`, { workers: 2 });
+            timeout 2s; resync 1s;`, { workers: 2, admin: true });
         token = mint(nginx);
     });
 
@@ -64,6 +64,20 @@ describe('Redis behind Sentinel', () => {
         await becomes(nginx, token, 'revoked');
         assert.ok(nginx.error_log().includes(
             `redis 127.0.0.1:${master.port} is there`));
+    });
+
+    // A master that dies before a replica has it would take it along.
+    it('has a revocation once a replica has it', async () => {
+        const other = mint(nginx);
+        const put = () => request(
+            `${nginx.url}/admin/revocations/token/${other.token_id}`,
+            { method: 'PUT' });
+        replica.freeze();
+        assert.equal((await put()).status, 503);
+        replica.thaw();
+        assert.ok(await eventually(
+            async () => (await put()).status === 200, 30));
+        await becomes(nginx, other, 'revoked');
     });
 
     it('is the new master after a failover', async () => {

@@ -326,6 +326,17 @@ void a_change_is_made_or_not(void **)
     assert_true(error == "redis refuses: NOPERM no");
     assert_true(result({ok, queued, queued, "*-1\r\n"})
                 == RedisChange::refused);
+
+    const char *done = "*2\r\n:1\r\n:3\r\n";
+
+    assert_true(result({ok, queued, queued, done, ":1\r\n"})
+                == RedisChange::made);
+    assert_true(result({ok, queued, queued, done, ":0\r\n"})
+                == RedisChange::no_answer);
+    assert_true(result({ok, queued, queued, done, "-NOPERM no\r\n"})
+                == RedisChange::no_answer);
+    assert_true(wait_for_replica(0)
+                == array({bulk("WAIT"), bulk("1"), bulk("1")}));
 }
 
 void the_list_is_loaded_once_it_is_subscribed(void **)

@@ -32,6 +32,8 @@ const configuration = ({ port }, redis, options) => `
             alias html/;
         }
         location /open/ { alias html/; }
+        ${options.admin ? 'location /admin/ { l402_admin; allow 127.0.0.1; '
+                          + 'deny all; }' : ''}
     }`;
 
 // A token for it: { headers, token_id, payment_hash }.
