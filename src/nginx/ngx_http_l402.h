@@ -587,6 +587,8 @@ bool ngx_http_l402_is_used_up(ngx_http_l402_main_conf_t *mcf,
 // Before the first byte of an answer leaves: charged, or given back.
 void ngx_http_l402_settle_count(ngx_http_request_t *r,
     ngx_http_l402_ctx_t *ctx);
+// The request has ended for its client: what it still holds, or waits for.
+void ngx_http_l402_end_count(ngx_http_request_t *r);
 // What a token has left, an answer that is on its way included. False: it does
 // not apply.
 bool ngx_http_l402_left(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,

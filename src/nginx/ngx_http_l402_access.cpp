@@ -126,6 +126,11 @@ ngx_int_t handle(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf)
     auto lcf = static_cast<ngx_http_l402_loc_conf_t *>(
         ngx_http_get_module_loc_conf(r, ngx_http_l402_module));
 
+    // Its client has an answer, or has left.
+    if (r->post_action) {
+        ngx_http_l402_end_count(r);
+    }
+
     if (!lcf->enable) {
         return NGX_DECLINED;
     }

@@ -33,6 +33,8 @@ public:
     void invoice_failed(std::string_view error) noexcept override;
 
 private:
+    // Its client has left, and a post_action is under way in its place.
+    bool is_abandoned() const { return r_->post_action; }
     void finish(ngx_int_t rc);
 
     ngx_http_request_t                    *r_;
@@ -134,6 +136,10 @@ void Parked::finish(ngx_int_t rc)
 
 void Parked::invoice_ready(const l402::Invoice &invoice) noexcept
 {
+    if (is_abandoned()) {
+        return;
+    }
+
     ngx_http_set_log_request(r_->connection->log, r_);
 
     finish(ngx_http_l402_guard<ngx_int_t>(r_->connection->log,
@@ -147,6 +153,10 @@ void Parked::invoice_failed(std::string_view error) noexcept
     ngx_http_set_log_request(r_->connection->log, r_);
     lcf_->invoice_service->no_invoice.log(r_->connection->log,
         lcf_->invoice_service->name, error);
+
+    if (is_abandoned()) {
+        return;
+    }
 
     finish(ngx_http_l402_guard<ngx_int_t>(r_->connection->log,
         NGX_HTTP_INTERNAL_SERVER_ERROR, [&] {

@@ -113,8 +113,9 @@ bool was_asked(ngx_http_request_t *r)
         ngx_http_get_module_main_conf(r, ngx_http_core_module));
 
     if (r->upstream == nullptr) {
-        return cmcf->phase_engine.handlers[r->phase_handler].checker
-                   == ngx_http_core_content_phase;
+        return r->post_action
+               || cmcf->phase_engine.handlers[r->phase_handler].checker
+                      == ngx_http_core_content_phase;
     }
 
     if (r->upstream->request_sent) {
@@ -253,10 +254,9 @@ void settle(Counted *counted, ngx_http_l402_ctx_t *ctx, uint64_t msat)
     }
 }
 
-// The request ends. Nothing was answered where something is still held.
-void finish(void *data)
+// Nothing was answered where something is still held.
+void finish(Counted *counted)
 {
-    auto counted = static_cast<Counted *>(data);
     ngx_http_request_t *r = counted->request;
     ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
 
@@ -270,9 +270,15 @@ void finish(void *data)
             }
         }
 
-        ngx_http_l402_end_in_redis(counted);
         return true;
     });
+
+    ngx_http_l402_end_in_redis(counted);
+}
+
+void request_ends(void *data)
+{
+    finish(static_cast<Counted *>(data));
 }
 
 // Null: out of memory.
@@ -288,7 +294,7 @@ Counted *create(ngx_http_request_t *r, MainConf *mcf)
 
     counted->request = r->main;
     counted->mcf = mcf;
-    cln->handler = finish;
+    cln->handler = request_ends;
     return counted;
 }
 
@@ -399,6 +405,15 @@ ngx_int_t ngx_http_l402_count(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
 
     ctx->result = reserve(r, ctx, lcf, counted);
     return NGX_OK;
+}
+
+void ngx_http_l402_end_count(ngx_http_request_t *r)
+{
+    ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
+
+    if (ctx && ctx->counted) {
+        finish(ctx->counted);
+    }
 }
 
 bool ngx_http_l402_is_used_up(ngx_http_l402_main_conf_t *mcf,

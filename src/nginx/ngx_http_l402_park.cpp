@@ -23,6 +23,11 @@ void ngx_http_l402_unpark(ngx_http_request_t *r)
 {
     ngx_connection_t *c = r->connection;
 
+    // Its client has left, and a post_action is under way in its place.
+    if (r->post_action) {
+        return;
+    }
+
     c->log->action = nullptr;
 
     if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
