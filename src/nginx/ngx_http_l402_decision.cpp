@@ -179,6 +179,13 @@ inline bool judge(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
         }
     }
 
+    // A token of another gate's making, where nothing is counted.
+    if (ctx->result == Result::ok && !mcf->ledger
+        && ngx_http_l402_counts(lcf, ctx->verdict))
+    {
+        ctx->result = ctx->verdict.result = Result::caveat_refused;
+    }
+
     if (ctx->result == Result::ok) {
         ctx->verified = 1;
         ctx->verified_service = lcf->service;
