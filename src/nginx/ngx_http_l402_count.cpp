@@ -218,6 +218,8 @@ void give_back(Counted *counted, ngx_http_l402_ctx_t *ctx)
 {
     Amount left;
 
+    counted->returned = true;
+
     if (ngx_http_l402_holds_in_redis(counted)) {
         ngx_http_l402_give_back_in_redis(ctx);
         return;
@@ -226,8 +228,7 @@ void give_back(Counted *counted, ngx_http_l402_ctx_t *ctx)
     l402::Ledger &ledger = counted->mcf->ledger;
 
     ledger.give_back(counted->reservation);
-    (void) ledger.look(ctx->verified_payment_hash, counted->allowance, {},
-        &left);
+    (void) ledger.look(counted->payment_hash, counted->allowance, {}, &left);
     note_left(ctx, left);
 }
 
@@ -235,6 +236,8 @@ void settle(Counted *counted, ngx_http_l402_ctx_t *ctx, uint64_t msat)
 {
     ngx_http_request_t *r = counted->request;
     Amount left;
+
+    counted->charged = true;
 
     if (ngx_http_l402_holds_in_redis(counted)) {
         ngx_http_l402_settle_in_redis(ctx, msat);
@@ -346,6 +349,35 @@ void keep_house(ngx_event_t *ev)
     ngx_add_timer(ev, housekeeping_interval);
 }
 
+// Does what was reserved, or charged, pay for what this location asks as well?
+bool covers(const Counted *counted, const ngx_http_l402_ctx_t *ctx,
+    const l402::Allowance &allowance, const Amount &amount)
+{
+    const Amount &had = counted->allowance.limit;
+
+    return ngx_memcmp(counted->payment_hash, ctx->verified_payment_hash,
+               sizeof(counted->payment_hash)) == 0
+           && counted->amount.uses >= amount.uses
+           && counted->amount.msat >= amount.msat
+           && had.uses <= allowance.limit.uses
+           && had.msat <= allowance.limit.msat;
+}
+
+// A redirect has led to where it does not cover the request. What another
+// payment had an answer for stays paid.
+void let_go(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx, Counted *counted)
+{
+    bool same = ngx_memcmp(counted->payment_hash, ctx->verified_payment_hash,
+                    sizeof(counted->payment_hash)) == 0;
+
+    if (same || !was_asked(r) || upstream_failed(r, counted->lcf)) {
+        give_back(counted, ctx);
+
+    } else {
+        settle(counted, ctx, cost_of_answer(r, counted, true));
+    }
+}
+
 }  // namespace
 
 ngx_int_t ngx_http_l402_count(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
@@ -355,37 +387,30 @@ ngx_int_t ngx_http_l402_count(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
         ngx_http_get_module_main_conf(r, ngx_http_l402_module));
     Amount amount;
 
-    // A token of another gate's making, where nothing is counted.
-    if (!mcf->ledger) {
-        ctx->result = Result::caveat_refused;
-        return NGX_OK;
-    }
-
-    // Whatever was held before a redirect, or by a location that it led through.
-    Counted *counted = ctx->counted;
-
     if (!amount_of(r, lcf, ctx->verdict, amount)) {
         ctx->result = Result::bad_price;
         return NGX_OK;
     }
 
-    if (counted && is_held(counted)) {
-        if (counted->amount.uses >= amount.uses
-            && (lcf->count.cost == nullptr || counted->lcf->count.cost))
-        {
-            // It may only have been told now.
-            return counted->counting
-                       ? ngx_http_l402_count_in_redis(r, ctx, counted)
-                       : NGX_OK;
+    // Whatever was held before a redirect, or by a location that it led through.
+    Counted *counted = ctx->counted;
+    l402::Allowance allowance = allowance_of(lcf, ctx->verdict);
+
+    if (counted && covers(counted, ctx, allowance, amount)) {
+        if (counted->charged || counted->reservation) {
+            return NGX_OK;
         }
 
-        give_back(counted, ctx);
-        counted = nullptr;
+        // Parked before: the phases run again with its answer.
+        if (counted->counting && !counted->returned
+            && (is_held(counted) || counted->lcf == lcf))
+        {
+            return ngx_http_l402_count_in_redis(r, ctx, counted);
+        }
     }
 
-    // Parked before: the phases run again with its answer.
-    if (counted && counted->counting && counted->lcf == lcf) {
-        return ngx_http_l402_count_in_redis(r, ctx, counted);
+    if (counted && is_held(counted)) {
+        let_go(r, ctx, counted);
     }
 
     counted = create(r, mcf);
@@ -397,7 +422,9 @@ ngx_int_t ngx_http_l402_count(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     ctx->counted = counted;
     counted->lcf = lcf;
     counted->amount = amount;
-    counted->allowance = allowance_of(lcf, ctx->verdict);
+    counted->allowance = allowance;
+    ngx_memcpy(counted->payment_hash, ctx->verified_payment_hash,
+        sizeof(counted->payment_hash));
 
     if (mcf->counts) {
         return ngx_http_l402_count_in_redis(r, ctx, counted);

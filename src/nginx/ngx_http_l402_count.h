@@ -15,6 +15,9 @@ struct ngx_http_l402_counted_t {
     ngx_http_l402_loc_conf_t  *lcf;      // by whose directives
     l402::Allowance            allowance;
     l402::Amount               amount;   // that was reserved
+    uint8_t                    payment_hash[32];
+    bool                       charged;
+    bool                       returned;  // given back
     l402::Reservation          reservation;  // of the ledger
     ngx_http_l402_counting_t  *counting;     // of Redis; null: not asked
 };
