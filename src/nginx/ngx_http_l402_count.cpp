@@ -178,7 +178,8 @@ bool is_given_back(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx)
 {
     const LocConf *lcf = ctx->counted->lcf;
 
-    return ctx->answering || is_refunded(lcf, r->headers_out.status)
+    return ctx->answering || ctx->blocked
+           || is_refunded(lcf, r->headers_out.status)
            || upstream_failed(r, lcf);
 }
 

@@ -69,7 +69,7 @@ bool has_header(ngx_http_request_t *r, std::string_view name)
     return false;
 }
 
-ngx_int_t block(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
+ngx_int_t block(ngx_http_request_t *r)
 {
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
         "l402: a response with status %ui of a protected location was made "
@@ -86,7 +86,6 @@ ngx_int_t block(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx)
         static_cast<off_t>(blocked_body.size());
     r->allow_ranges = 0;
     r->expect_trailers = 0;
-    ctx->blocked = 1;
 
     // A response that came without a body ends here as well.
     r->header_only = 0;
@@ -142,21 +141,30 @@ ngx_int_t complete(ngx_http_request_t *r, const ngx_http_l402_loc_conf_t *lcf)
     }
 
     ngx_http_l402_ctx_t *ctx = ngx_http_l402_find_ctx(r);
+    bool leaves = !lcf->enable || may_leave(r, ctx, lcf);
+
+    if (!leaves) {
+        ctx = ctx ? ctx : ngx_http_l402_get_ctx(r);
+
+        // Without even a context: nothing leaves.
+        if (ctx == nullptr) {
+            return NGX_ERROR;
+        }
+
+        ctx->blocked = 1;
+    }
 
     // An error_page may have led out of the location that was paid for.
     if (ctx && ctx->counted) {
         ngx_http_l402_settle_count(r, ctx);
     }
 
-    if (!lcf->enable) {
-        return next_header_filter(r);
+    if (!leaves) {
+        return block(r);
     }
 
-    if (!may_leave(r, ctx, lcf)) {
-        ctx = ctx ? ctx : ngx_http_l402_get_ctx(r);
-
-        // Without even a context: nothing leaves.
-        return ctx ? block(r, ctx) : NGX_ERROR;
+    if (!lcf->enable) {
+        return next_header_filter(r);
     }
 
     if (needs_private(r, ctx)
