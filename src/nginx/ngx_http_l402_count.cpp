@@ -163,8 +163,9 @@ bool upstream_failed(ngx_http_request_t *r, const LocConf *lcf)
     }
 #endif
 
+    // A body that could not be read: nobody was asked.
     if (states == nullptr || states->nelts == 0) {
-        return false;
+        return r->upstream != nullptr;
     }
 
     auto last = &static_cast<ngx_http_upstream_state_t *>(
