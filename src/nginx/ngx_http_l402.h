@@ -250,6 +250,7 @@ struct ngx_http_l402_ctx_t {
     // over internal redirects; the header itself is gone by then.
     ngx_str_t      verified_service;
     uint8_t        verified_tier;
+    uint8_t        verified_token_id[32];
     uint8_t        verified_payment_hash[32];
 
     ngx_str_t      authorization;
@@ -547,7 +548,8 @@ char *ngx_http_l402_set_revocation(ngx_conf_t *cf, ngx_command_t *cmd,
 // Of a credential that is good so far: ok, revoked, or unavailable where
 // nobody can say.
 l402::Result ngx_http_l402_check_revoked(ngx_http_l402_main_conf_t *mcf,
-    const ngx_http_l402_loc_conf_t *lcf, const l402::Verdict &verdict);
+    const ngx_http_l402_loc_conf_t *lcf, const uint8_t token_id[32],
+    const uint8_t payment_hash[32]);
 
 // ngx_http_l402_admin_conf.cpp
 char *ngx_http_l402_set_admin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -154,7 +154,10 @@ inline bool judge(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     ngx_http_l402_loc_conf_t *lcf, ngx_http_l402_ctx_t *ctx)
 {
     if (carries_over(r, ctx, lcf)) {
-        ctx->result = Result::ok;
+        // Where it comes from may not have asked, or it was a while ago.
+        ctx->result = ngx_http_l402_check_revoked(mcf, lcf,
+            ctx->verified_token_id, ctx->verified_payment_hash);
+        ctx->verified = ctx->result == Result::ok;
         return true;
     }
 
@@ -172,7 +175,8 @@ inline bool judge(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
 
     // A customer who is not let in shall not pay for a higher tier either.
     if (ctx->result == Result::ok || ctx->result == Result::insufficient) {
-        Result revoked = ngx_http_l402_check_revoked(mcf, lcf, ctx->verdict);
+        Result revoked = ngx_http_l402_check_revoked(mcf, lcf,
+            ctx->verdict.token_id, ctx->verdict.payment_hash);
 
         if (revoked != Result::ok) {
             ctx->result = ctx->verdict.result = revoked;
@@ -190,6 +194,8 @@ inline bool judge(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
         ctx->verified = 1;
         ctx->verified_service = lcf->service;
         ctx->verified_tier = ctx->verdict.tier;
+        ngx_memcpy(ctx->verified_token_id, ctx->verdict.token_id,
+            sizeof(ctx->verified_token_id));
         ngx_memcpy(ctx->verified_payment_hash, ctx->verdict.payment_hash,
             sizeof(ctx->verified_payment_hash));
 
@@ -273,7 +279,8 @@ bool holds(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     }
 
     if (verdict.result == Result::ok
-        && ngx_http_l402_check_revoked(mcf, lcf, verdict) != Result::ok)
+        && ngx_http_l402_check_revoked(mcf, lcf, verdict.token_id,
+               verdict.payment_hash) != Result::ok)
     {
         return false;
     }

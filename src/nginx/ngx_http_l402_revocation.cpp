@@ -54,7 +54,8 @@ char *ngx_http_l402_set_revocation(ngx_conf_t *cf, ngx_command_t *, void *conf)
 }
 
 [[gnu::hot]] Result ngx_http_l402_check_revoked(ngx_http_l402_main_conf_t *mcf,
-    const ngx_http_l402_loc_conf_t *lcf, const l402::Verdict &verdict)
+    const ngx_http_l402_loc_conf_t *lcf, const uint8_t token_id[32],
+    const uint8_t payment_hash[32])
 {
     if (!lcf->revocation || !mcf->ledger) {
         return Result::ok;
@@ -71,6 +72,6 @@ char *ngx_http_l402_set_revocation(ngx_conf_t *cf, ngx_command_t *, void *conf)
         }
     }
 
-    return mcf->ledger.is_revoked(verdict.token_id, verdict.payment_hash)
-               ? Result::revoked : Result::ok;
+    return mcf->ledger.is_revoked(token_id, payment_hash) ? Result::revoked
+                                                          : Result::ok;
 }
