@@ -42,6 +42,12 @@ for my $value (qw(hold hold= hold=10 max=10sat)) {
         . qq{"l402_metered", it must be "hold=" and $amount}, http => $with,
         location => "$sold\nl402_metered \$arg_c $value; # here");
 }
+for my $nothing (qw(0 0sat 0msat)) {
+    refused("l402_metered, hold=$nothing", qq{invalid parameter "hold=$nothing" }
+        . 'in "l402_metered", what is held must be more than 0: a payment that '
+        . 'is used up would open it', http => $with,
+        location => "$sold\nl402_metered \$arg_c hold=$nothing; # here");
+}
 warned('l402_metered', [memory('l402_metered')], http => $with,
     location => "$sold\nl402_metered 5sat; # here");
 warned('l402_metered, its cost with the answer', [memory('l402_metered')],

@@ -25,16 +25,24 @@ char *parse_hold(ngx_conf_t *cf, const ngx_str_t &value, uint64_t &hold)
     constexpr std::string_view name = "hold=";
     std::string_view text = ngx_http_l402_view(value);
 
-    if (text.substr(0, name.size()) == name
-        && l402::parse_amount(text.substr(name.size()), hold))
+    if (text.substr(0, name.size()) != name
+        || !l402::parse_amount(text.substr(name.size()), hold))
     {
-        return NGX_CONF_OK;
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid parameter \"%V\" in \"l402_metered\", it must be "
+            "\"hold=\" and an amount such as %s", &value, l402::amount_hint);
+        return failed;
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-        "invalid parameter \"%V\" in \"l402_metered\", it must be \"hold=\" "
-        "and an amount such as %s", &value, l402::amount_hint);
-    return failed;
+    // Whoever has nothing left could hold that as well.
+    if (hold == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "invalid parameter \"%V\" in \"l402_metered\", what is held must "
+            "be more than 0: a payment that is used up would open it", &value);
+        return failed;
+    }
+
+    return NGX_CONF_OK;
 }
 
 bool comes_with_answer(std::string_view value)
