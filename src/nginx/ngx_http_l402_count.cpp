@@ -347,7 +347,12 @@ void keep_house(ngx_event_t *ev)
 
     (void) mcf->ledger.give_back_of_dead();
     (void) mcf->ledger.sweep(ngx_time(), swept_at_once);
-    ngx_http_l402_keep_count_redis(mcf);
+
+    ngx_http_l402_guard<bool>(ev->log, false, [&] {
+        ngx_http_l402_keep_count_redis(mcf);
+        return true;
+    });
+
     ngx_add_timer(ev, housekeeping_interval);
 }
 

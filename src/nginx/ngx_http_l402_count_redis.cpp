@@ -36,11 +36,16 @@ public:
         claim_ = {};
     }
 
-    void release()
+    void release() noexcept
     {
-        if (claim_ && counted_->mcf->counts) {
-            client().give_back(claim_);
-        }
+        ngx_http_l402_guard<bool>(counted_->request->connection->log, false,
+            [&] {
+                if (claim_ && counted_->mcf->counts) {
+                    client().give_back(claim_);
+                }
+
+                return true;
+            });
 
         claim_ = {};
     }
