@@ -105,83 +105,13 @@ void note_left(ngx_http_l402_ctx_t *ctx, const Amount &left)
     ctx->has_left = 1;
 }
 
-// Has somebody behind us begun to work on it? Where that cannot be seen, yes:
-// a client could else have everything done and leave.
-bool was_asked(ngx_http_request_t *r)
-{
-    auto cmcf = static_cast<ngx_http_core_main_conf_t *>(
-        ngx_http_get_module_main_conf(r, ngx_http_core_module));
-
-    if (r->upstream == nullptr) {
-        return r->post_action
-               || cmcf->phase_engine.handlers[r->phase_handler].checker
-                      == ngx_http_core_content_phase;
-    }
-
-    if (r->upstream->request_sent) {
-        return true;
-    }
-
-    auto states = r->upstream_states;
-    auto state = states
-                     ? static_cast<ngx_http_upstream_state_t *>(states->elts)
-                     : nullptr;
-
-    for (ngx_uint_t i = 0; states && i < states->nelts; i++) {
-        if (state[i].bytes_sent > 0) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-bool is_refunded(const LocConf *lcf, ngx_uint_t status)
-{
-    auto refund = lcf->count.refund;
-    auto statuses = refund ? static_cast<ngx_uint_t *>(refund->elts) : nullptr;
-
-    for (ngx_uint_t i = 0; refund && i < refund->nelts; i++) {
-        if (statuses[i] == status) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-// An error_page may have put another status, or another page, in the place of
-// what the upstream said; an old answer out of a cache is an answer.
-bool upstream_failed(ngx_http_request_t *r, const LocConf *lcf)
-{
-    constexpr auto never = static_cast<ngx_msec_t>(-1);
-    auto states = r->upstream_states;
-
-#if (NGX_HTTP_CACHE)
-    if (r->cached) {
-        return false;
-    }
-#endif
-
-    // A body that could not be read: nobody was asked.
-    if (states == nullptr || states->nelts == 0) {
-        return r->upstream != nullptr;
-    }
-
-    auto last = &static_cast<ngx_http_upstream_state_t *>(
-        states->elts)[states->nelts - 1];
-
-    return last->header_time == never || is_refunded(lcf, last->status);
-}
-
 // An answer of ours refuses: nothing was had for it.
 bool is_given_back(ngx_http_request_t *r, const ngx_http_l402_ctx_t *ctx)
 {
     const LocConf *lcf = ctx->counted->lcf;
 
     return ctx->answering || ctx->blocked
-           || is_refunded(lcf, r->headers_out.status)
-           || upstream_failed(r, lcf);
+           || ngx_http_l402_is_refunded(r, lcf);
 }
 
 // What the answer says that it cost; what was held where it says nothing.
@@ -267,7 +197,7 @@ void finish(Counted *counted)
 
     ngx_http_l402_guard<bool>(r->connection->log, false, [&] {
         if (ctx && is_held(counted)) {
-            if (was_asked(r)) {
+            if (ngx_http_l402_was_asked(r)) {
                 settle(counted, ctx, counted->amount.msat);
 
             } else {
@@ -377,7 +307,9 @@ void let_go(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx, Counted *counted)
     bool same = ngx_memcmp(counted->payment_hash, ctx->verified_payment_hash,
                     sizeof(counted->payment_hash)) == 0;
 
-    if (same || !was_asked(r) || upstream_failed(r, counted->lcf)) {
+    if (same || !ngx_http_l402_was_asked(r)
+        || ngx_http_l402_upstream_failed(r, counted->lcf))
+    {
         give_back(counted, ctx);
 
     } else {
@@ -399,7 +331,7 @@ ngx_int_t ngx_http_l402_count(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
         return NGX_OK;
     }
 
-    // Whatever was held before a redirect, or by a location that it led through.
+    // What was held before a redirect, or by a location that it led through.
     Counted *counted = ctx->counted;
     l402::Allowance allowance = allowance_of(lcf, ctx->verdict);
 

@@ -22,6 +22,16 @@ struct ngx_http_l402_counted_t {
     ngx_http_l402_counting_t  *counting;     // of Redis; null: not asked
 };
 
+// ngx_http_l402_refund.cpp
+// Has somebody behind us begun to work on it?
+bool ngx_http_l402_was_asked(ngx_http_request_t *r);
+// Did it fail, or never answer, whatever an error_page shows?
+bool ngx_http_l402_upstream_failed(ngx_http_request_t *r,
+    const ngx_http_l402_loc_conf_t *lcf);
+// By l402_refund, of an answer whose status is known.
+bool ngx_http_l402_is_refunded(ngx_http_request_t *r,
+    const ngx_http_l402_loc_conf_t *lcf);
+
 // ngx_http_l402_count_redis.cpp
 void ngx_http_l402_start_count_redis(ngx_http_l402_main_conf_t *mcf);
 void ngx_http_l402_stop_count_redis(ngx_http_l402_main_conf_t *mcf);

@@ -137,7 +137,8 @@ void ngx_http_l402_start_count_redis(ngx_http_l402_main_conf_t *mcf)
     options.prefix = mcf->redis->prefix;
     options.timeout = mcf->redis->timeout;
     options.replicated = !mcf->redis->url.master.empty();
-    options.wait = mcf->redis->timeout;
+    // Less than what the answer has.
+    options.wait = mcf->redis->timeout * 3 / 4;
 
     mcf->journal = new l402::Journal(block, bytes);
     mcf->counts = new CountClient(*link, *mcf->journal, options);
