@@ -141,6 +141,29 @@ describe('counts', () => {
         tokens.push(token);
     });
 
+    it('are shared by a binary that is being upgraded', async () => {
+        const token = mint(nginx, '--uses', '1000000');
+        const old = nginx.worker_pids();
+        const load = new Load(nginx, [token]);
+        nginx.process.kill('SIGUSR2');
+        const file = nginx.dir + '/nginx.pid';
+        assert.ok(await eventually(() => fs.existsSync(file)
+            && Number(fs.readFileSync(file)) !== nginx.process.pid, 20),
+                  nginx.output());
+        await sleep(500);
+        // The new one goes again, and the old one was there all the time.
+        const upgraded = Number(fs.readFileSync(file));
+        process.kill(upgraded, 'SIGQUIT');
+        assert.ok(await eventually(
+            () => !fs.existsSync(`/proc/${upgraded}`)
+                  || !fs.existsSync(file + '.oldbin'), 20));
+        await load.end();
+        assert.ok(old.every(pid => nginx.worker_pids().includes(pid)));
+        assert.equal(token.lost, 0);
+        assert.equal((await counted(nginx, token)).uses, token.answered);
+        assert.ok(token.answered > 20);
+    });
+
     it('move to a file of another size', async () => {
         await nginx.crash();
         nginx.configure(http('l402:3m file=DIR/ledger'));
