@@ -26,9 +26,9 @@ std::string revoke_commands(std::string_view prefix,
 std::string unrevoke_commands(std::string_view prefix,
     const Revocation &revocation);
 
-// Behind such a change: its answer, one reply more, comes when a replica has the
-// change, or after so many milliseconds. Without it a failover may lose one that
-// was answered.
+// Behind such a change: its answer, one reply more, comes when a replica has
+// the change, or after so many milliseconds. Without it a failover may lose one
+// that was answered.
 std::string wait_for_replica(uint64_t milliseconds);
 
 enum class RedisChange : uint8_t {

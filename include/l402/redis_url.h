@@ -17,7 +17,7 @@ struct RedisUrl {
     bool                   tls = false;
     std::vector<RedisHost> hosts;    // the server, or Sentinels; none: a socket
     std::string            unix_socket;
-    std::string            master;   // Sentinel's name of it; empty: no Sentinel
+    std::string            master;   // as Sentinel names it; empty: none
     uint64_t               database = 0;
 };
 

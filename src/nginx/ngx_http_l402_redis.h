@@ -19,7 +19,7 @@ struct ngx_http_l402_redis_host_t {
 
 class ngx_http_l402_redis_link_t;
 
-// Keeps this host's list of revocations, where this worker is the one that does.
+// Keeps this host's list of revocations, where this worker is the one to do so.
 class ngx_http_l402_redis_feed_t {
 public:
     virtual ~ngx_http_l402_redis_feed_t() = default;

@@ -180,7 +180,8 @@ describe('a Redis that must not be used', () => {
         const server = await redis('evicts', [
             'maxmemory 100mb', 'maxmemory-policy allkeys-lru']);
         await refuses(await seller(`url redis://127.0.0.1:${server.port};`),
-                      'could forget what is revoked', 'nothing is counted in it');
+                      'could forget what is revoked',
+                      'nothing is counted in it');
     });
 
     it('begins to forget keys', async () => {

@@ -67,7 +67,8 @@ void what_is_none_is_refused(void **)
              "redis://a/99999999", "redis://a?db=1", "redis://a b",
              "redis://[::1", "redis://a#b", "redis://a,b", "unix:", "unix:a",
              "unix:/a?", "unix:/a?db=", "unix:/a?db=x", "unix:/a?x=1",
-             "sentinel://a", "sentinel://a/", "sentinel:///m", "sentinel://a,/m",
+             "sentinel://a", "sentinel://a/", "sentinel:///m",
+             "sentinel://a,/m",
              "sentinel://a/m/", "sentinel://a/m/x", "sentinel://a/m m",
              "sentinel://a/m\n", "redis://a\x7f",
          })
