@@ -1,20 +1,22 @@
-// Requests that Redis counts, and that are led through several locations, or
-// whose clients leave while they wait for it.
+// Requests that Redis counts, and that are led through several locations, come
+// over HTTP/2 or by `satisfy any`, or whose clients leave while they wait.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import http2 from 'node:http2';
 import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { Nginx, eventually, request, service, sleep } from './lib.mjs';
 import { Redis } from './lib/redis.mjs';
 import { mint } from './lib/revocable.mjs';
 
-const configuration = (redis, mute) => ({ port }) => `
+const configuration = (redis, mute) => ({ dir, port }) => `
     l402_zone l402:2m;
     l402_redis { url ${redis}; timeout 10s; resync 1s; }
     ${service('node')}
     server {
         listen 127.0.0.1:${port};
+        listen unix:${dir}/h2.sock http2;
         l402 weather;
         l402_price 100sat;
         add_header X-Left $l402_balance_msat always;
@@ -23,6 +25,12 @@ const configuration = (redis, mute) => ({ port }) => `
         location /dear/cheap { l402_metered 30sat; try_files /none /small; }
         location /small { l402_metered 1sat; try_files /1k =404; }
         location /uses { l402_uses 5; try_files /1k =404; }
+        location /any {
+            l402_uses 5;
+            satisfy any;
+            deny all;
+            try_files /1k =404;
+        }
         location /left {
             l402_uses 5;
             post_action /after;
@@ -109,6 +117,53 @@ describe('counts in Redis', () => {
         assert.equal(asked.length, 1, 'and carried out once');
         assert.equal(await counted(token, 'uses'), 2);
         asked.forEach(socket => socket.destroy());
+    });
+
+    it('let in by `satisfy any` who has paid, and nobody else', async () => {
+        const token = mint(nginx, '--uses', '2');
+        const got = [];
+        for (let i = 0; i < 3; i++) {
+            got.push(parseInt(await get('/any', token)));
+        }
+        assert.deepEqual(got, [200, 200, 402]);
+        assert.equal(await counted(token, 'uses'), 2);
+    });
+
+    it('are exact for the streams of one connection, those that are reset '
+       + 'included', async () => {
+        const session = http2.connect('http://localhost', {
+            createConnection: () => net.connect(`${nginx.dir}/h2.sock`) });
+        const token = mint(nginx, '--uses', '5');
+        const open = () => session.request({ ':path': '/uses',
+            authorization: token.headers.Authorization });
+        const status = stream => new Promise((resolve, reject) => {
+            let got;
+            stream.on('response', head => { got = head[':status']; });
+            stream.on('error', reject);
+            stream.on('close', () => resolve(got));
+            stream.resume();
+        });
+        session.on('error', () => { });
+
+        redis.freeze();
+        const gone = Array.from({ length: 10 }, open);
+        gone.forEach(stream => stream.on('error', () => { }));
+        await sleep(300);
+        gone.forEach(stream => stream.close(http2.constants.NGHTTP2_CANCEL));
+        await sleep(100);
+        redis.thaw();
+        assert.ok(await eventually(
+            async () => await redis.command('EXISTS',
+                `l402:payment:${token.payment_hash}`) === 1
+                && await counted(token, 'uses') === 0, 10),
+            `${await counted(token, 'uses')} are counted`);
+
+        const got = await Promise.all(
+            Array.from({ length: 20 }, () => status(open())));
+        assert.equal(got.filter(code => code === 200).length, 5);
+        assert.equal(got.filter(code => code === 402).length, 15);
+        assert.equal(await counted(token, 'uses'), 5);
+        session.close();
     });
 
     it('leave no trace in the log', async () => {
