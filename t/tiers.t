@@ -156,12 +156,13 @@ for my $what (sort keys %old) {
         unlike(minted($r), qr/\| valid_until/, "$name - $what - $path - once");
     }
     my $end = main::end($c->get('/short', $field));
-    ok($end >= $now + 60 && $end <= time + 60, "$name - $what - /short");
+    # A node that rounds its clock may be a second ahead.
+    ok($end >= $now + 60 && $end <= time + 61, "$name - $what - /short");
 }
 # From one without an end: as any that is sold here.
 my $ever = main::field(mint(valid_for => undef));
 my $end = main::end($c->get('/high', $ever));
-ok($end >= $now + 3600 && $end <= time + 3600, "$name - for ever - an hour");
+ok($end >= $now + 3600 && $end <= time + 3601, "$name - for ever - an hour");
 is(main::end($c->get('/ever', $ever)), undef, "$name - for ever - for ever");
 
 
