@@ -156,7 +156,7 @@ for my $what (sort keys %old) {
         unlike(minted($r), qr/\| valid_until/, "$name - $what - $path - once");
     }
     my $end = main::end($c->get('/short', $field));
-    # A node that rounds its clock may be a second ahead.
+    # time() may lag some milliseconds behind what nginx asks.
     ok($end >= $now + 60 && $end <= time + 61, "$name - $what - /short");
 }
 # From one without an end: as any that is sold here.
