@@ -1,5 +1,7 @@
 #include "l402/journal.h"
 
+#include "robust_lock.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -52,17 +54,6 @@ constexpr uint32_t layout_version = 1;
 // The kernel looks after some 2,000 robust mutexes of a process.
 constexpr size_t max_chunks = 1024;
 
-void init_robust(pthread_mutex_t &lock) noexcept
-{
-    pthread_mutexattr_t attributes;
-
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-    pthread_mutex_init(&lock, &attributes);
-    pthread_mutexattr_destroy(&attributes);
-}
-
 // Entries are whole at any instruction, so there is nothing to be put right
 // after a death.
 JournalLocks::Taken take_robust(pthread_mutex_t &lock) noexcept
@@ -87,7 +78,7 @@ void release_robust(pthread_mutex_t &lock) noexcept
 
 }  // namespace
 
-const JournalLocks robust_journal_locks = {init_robust, take_robust,
+const JournalLocks robust_journal_locks = {init_robust_lock, take_robust,
     release_robust};
 
 size_t Journal::chunks_in(size_t bytes) noexcept

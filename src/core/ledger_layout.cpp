@@ -1,5 +1,7 @@
 #include "ledger_layout.h"
 
+#include "robust_lock.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -160,31 +162,20 @@ uint32_t seal_of(const RevocationEntry &entry) noexcept
     return static_cast<uint32_t>(seal ^ seal >> 32);
 }
 
-void init_lock(pthread_mutex_t &lock) noexcept
-{
-    pthread_mutexattr_t attributes;
-
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-    pthread_mutex_init(&lock, &attributes);
-    pthread_mutexattr_destroy(&attributes);
-}
-
 void init_locks(Block &block) noexcept
 {
     for (Table *table : {&block.header->payments, &block.header->revocations}) {
-        init_lock(table->lock);
+        init_robust_lock(table->lock);
 
         for (Shard &shard : table->shards) {
-            init_lock(shard.lock);
+            init_robust_lock(shard.lock);
             shard.turns = 0;
             shard.busy = none;
         }
     }
 
     for (uint32_t i = 0; i < block.layout.chunks; i++) {
-        init_lock(block.chunks[i].owner);
+        init_robust_lock(block.chunks[i].owner);
     }
 }
 

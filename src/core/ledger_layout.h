@@ -222,7 +222,6 @@ void load_words(const Id &id, uint64_t words[4]) noexcept;
 uint64_t seal_of(const PaymentEntry &entry) noexcept;
 uint32_t seal_of(const RevocationEntry &entry) noexcept;
 
-void init_lock(pthread_mutex_t &lock) noexcept;
 void init_locks(Block &block) noexcept;
 
 // True: whoever held it has died in the middle.

@@ -152,28 +152,28 @@ ngx_int_t price(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t)
                : none(v);
 }
 
-ngx_int_t uses_left(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t)
+ngx_int_t left(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uint64_t l402::Amount::*what)
 {
     auto ctx = decided(r);
     l402::Amount left;
     bool known = ctx && ngx_http_l402_left(r->main, ctx, left)
-                 && left.uses != l402::no_limit;
+                 && left.*what != l402::no_limit;
 
-    return known ? set_number(r, v, static_cast<int64_t>(left.uses))
+    return known ? set_number(r, v, static_cast<int64_t>(left.*what))
                  : none(v);
+}
+
+ngx_int_t uses_left(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t)
+{
+    return left(r, v, &l402::Amount::uses);
 }
 
 ngx_int_t balance(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t)
 {
-    auto ctx = decided(r);
-    l402::Amount left;
-    bool known = ctx && ngx_http_l402_left(r->main, ctx, left)
-                 && left.msat != l402::no_limit;
-
-    return known ? set_number(r, v, static_cast<int64_t>(left.msat))
-                 : none(v);
+    return left(r, v, &l402::Amount::msat);
 }
 
 ngx_int_t free_left(ngx_http_request_t *r, ngx_http_variable_value_t *v,
