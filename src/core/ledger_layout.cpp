@@ -241,8 +241,11 @@ uint32_t pop(Table &table, Entry *entries, uint32_t count) noexcept
     return link;
 }
 
+// As soon as it is in the list another shard may have it: whoever dies from
+// here on must not be taken for one who is still at it.
 template <typename Entry>
-void push(Table &table, Entry *entries, uint32_t link) noexcept
+void push(Table &table, Entry *entries, uint32_t link,
+    std::atomic<uint32_t> *busy) noexcept
 {
     ListLock<Entry> lock(table, entries);
     Entry &entry = entries[link - 1];
@@ -251,6 +254,11 @@ void push(Table &table, Entry *entries, uint32_t link) noexcept
     // Tells it from one whose state is damaged.
     entry.seal = 0;
     entry.state = vacant;
+
+    if (busy) {
+        busy->store(none, std::memory_order_release);
+    }
+
     table.free = link;
     table.used--;
 }
@@ -268,14 +276,16 @@ uint32_t pop_revocation(const Block &block) noexcept
         block.layout.entries);
 }
 
-void push_payment(const Block &block, uint32_t link) noexcept
+void push_payment(const Block &block, uint32_t link,
+    std::atomic<uint32_t> *busy) noexcept
 {
-    push(block.header->payments, block.payments, link);
+    push(block.header->payments, block.payments, link, busy);
 }
 
-void push_revocation(const Block &block, uint32_t link) noexcept
+void push_revocation(const Block &block, uint32_t link,
+    std::atomic<uint32_t> *busy) noexcept
 {
-    push(block.header->revocations, block.revocations, link);
+    push(block.header->revocations, block.revocations, link, busy);
 }
 
 }  // namespace l402::ledger

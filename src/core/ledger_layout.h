@@ -230,8 +230,10 @@ bool take(pthread_mutex_t &lock) noexcept;
 // The list of free entries has a lock of its own. none: the table is full.
 uint32_t pop_payment(const Block &block) noexcept;
 uint32_t pop_revocation(const Block &block) noexcept;
-// Of an entry that is in no chain.
-void push_payment(const Block &block, uint32_t link) noexcept;
-void push_revocation(const Block &block, uint32_t link) noexcept;
+// Of an entry that is in no chain. `busy` names it no more when it is free.
+void push_payment(const Block &block, uint32_t link,
+    std::atomic<uint32_t> *busy = nullptr) noexcept;
+void push_revocation(const Block &block, uint32_t link,
+    std::atomic<uint32_t> *busy = nullptr) noexcept;
 
 }  // namespace l402::ledger

@@ -41,7 +41,7 @@ void PaymentLock::recover() noexcept
             entry.seal = seal_of(entry);
 
         } else if (entry.state != vacant) {
-            push_payment(block_, link);
+            push_payment(block_, link, &shard_.busy);
         }
     }
 
@@ -100,8 +100,7 @@ void PaymentLock::remove(uint32_t link) noexcept
     begin(link);
     *from = block_.payment(link).next.load();
     block_.payment(link).state = leaving;
-    push_payment(block_, link);
-    end();
+    push_payment(block_, link, &shard_.busy);
 }
 
 namespace {

@@ -38,7 +38,7 @@ void RevocationLock::recover() noexcept
             entry.seal = seal_of(entry);
 
         } else if (entry.state != vacant) {
-            push_revocation(block_, link);
+            push_revocation(block_, link, &shard_.busy);
         }
     }
 
@@ -147,8 +147,7 @@ void RevocationLock::remove(uint32_t link) noexcept
     head.store(bits | first, std::memory_order_release);
     shard_.turns.fetch_add(1, std::memory_order_acq_rel);
     entry.state = leaving;
-    push_revocation(block_, link);
-    shard_.busy.store(none, std::memory_order_release);
+    push_revocation(block_, link, &shard_.busy);
 }
 
 namespace {
