@@ -209,10 +209,33 @@ void go_on(Ledger &ledger)
     }
 }
 
+template <typename Entry>
+void assert_not_busy(const ledger::Table &table, const Entry *entries)
+{
+    for (uint32_t link = table.free; link != ledger::none;
+         link = entries[link - 1].next)
+    {
+        for (const ledger::Shard &shard : table.shards) {
+            assert_int_not_equal(shard.busy, link);
+        }
+    }
+}
+
+// What is free may be another's a moment later, and then must not be taken for
+// what the dead one was changing.
+void assert_none_free_is_busy(void *memory, size_t bytes)
+{
+    ledger::Block block(memory, bytes);
+
+    assert_not_busy(block.header->payments, block.payments);
+    assert_not_busy(block.header->revocations, block.revocations);
+}
+
 void survive(const Shared &dead, Shared &copy, pid_t pid, const Log &log)
 {
     memcpy(copy.memory, dead.memory, copy.bytes);
     let_die(copy.memory, copy.bytes, pid);
+    assert_none_free_is_busy(copy.memory, copy.bytes);
 
     Ledger ledger(copy.memory, copy.bytes);
 
