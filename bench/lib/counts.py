@@ -32,8 +32,8 @@ def start(name, zone, revocation='on', **options):
 
 
 def ledger(report, quick):
-    limits = {'is_revoked, missed': (300, 'ns'),
-              'is_revoked, found': (300, 'ns')}
+    limits = {'is_revoked among all entries, missed': (300, 'ns'),
+              'is_revoked among all entries, found': (300, 'ns')}
     for line in output('bench_ledger', '100000' if quick else '1000000',
                        str(work)):
         line = json.loads(line)
@@ -106,11 +106,14 @@ def workers(report, quick):
                       load.Side(f'open{n}', nginx, '/open/1k', 200, few)]
         got = load.run(one, sides, rounds=6 if quick else 60, sleep=True,
                        connections=32, anywhere=True)
+    ungated = got.rate_ratio('open2', 'open1')
+    report.ratio('workers', '2 workers ÷ 1, requests/s, ungated', ungated)
     for name, what, goal in (('one', 'one token', 1.0),
-                             ('many', '10,000 tokens', 1.5),
-                             ('open', 'ungated', None)):
+                             ('many', '10,000 tokens', 1.5)):
+        # Client and workers share the cores: no more than those give.
         report.ratio('workers', f'2 workers ÷ 1, requests/s, {what}',
-                     got.rate_ratio(f'{name}2', f'{name}1'), at_least=goal)
+                     got.rate_ratio(f'{name}2', f'{name}1'),
+                     at_least=round(min(goal, 0.97 * ungated.median), 3))
 
 
 def commands(socket):

@@ -169,6 +169,27 @@ describe('counts of two hosts', () => {
         assert.ok(load.answered > 50, JSON.stringify(load));
     });
 
+    it('wait for a Redis that answers slowly', async () => {
+        const token = mint(hosts[0], '--uses', '60');
+        let ended = false;
+        const slow = (async () => {
+            while (!ended) {
+                await redis.command('CLIENT', 'PAUSE', '150', 'ALL');
+                await sleep(200);
+            }
+        })();
+        const got = await burst(hosts, token, 100);
+        ended = true;
+        await slow;
+        const said = JSON.stringify(got);
+        // On a machine that is slow as well some may wait for too long.
+        assert.ok(got[200] <= 60, said);
+        assert.equal((got[200] ?? 0) + (got[402] ?? 0) + (got[503] ?? 0), 100);
+        assert.ok(got[200] > 0, said);
+        assert.ok(await eventually(
+            async () => await uses(redis, token) === got[200], 20), said);
+    });
+
     it('answer 503 while Redis hangs, and nothing is burned', async () => {
         const token = mint(hosts[0], '--uses', '100000');
         assert.equal((await get(hosts[0], token)).status, 200);
