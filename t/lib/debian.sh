@@ -22,7 +22,7 @@ test_packages=(
     libpcre2-dev zlib1g-dev xz-utils
 )
 
-bench_packages=("${demo_packages[@]}" wrk valgrind)
+bench_packages=("${demo_packages[@]}" wrk valgrind redis-server)
 
 missing_packages() {
     local package
