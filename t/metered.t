@@ -7,13 +7,11 @@ use lib 't/lib';
 use IO::Socket::INET;
 use Test::Nginx::Socket 'no_plan';
 use L402;
+use L402::Counts;
 
 our $upstream = 'proxy_pass http://127.0.0.1:$TEST_NGINX_BACKEND_PORT;';
 
-our $slow_port = do {
-    my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1');
-    $s->sockport;
-};
+our $slow_port = free_port();
 
 our $config = <<"END";
     l402 weather;
@@ -41,17 +39,8 @@ sub token ($sats = 100, @append) {
     return mint(append => ["weather_balance=${sats}000", @append]);
 }
 
-sub field ($m) { return "Authorization: $m->{authorization}" }
-
-# Each answer in turn, with what is left behind it.
 sub series ($fields, @paths) {
-    my $c = connection();
-    return join ' ', map {
-        my $r = $c->get($_, $fields);
-        my $word = $r->{status} == 200 ? 'ok' : $r->{status} == 402
-            ? verdict($r) : $r->{status};
-        "$word/" . ($r->{headers}{'x-left'} // ['none'])->[0];
-    } @paths;
+    return series_of('x-left', connection(), $fields, @paths);
 }
 
 no_root_location();
@@ -66,14 +55,14 @@ __DATA__
 --- config eval: $main::config
 --- script
 my $m = main::token(100);
-is(main::series(main::field($m), ('/') x 4),
+is(main::series(credential_field($m), ('/') x 4),
    'ok/70000 ok/40000 ok/10000 used_up/10000', $name);
-is(main::series(main::field($m), '/asked?cost=10sat', '/asked?cost=1msat'),
+is(main::series(credential_field($m), '/asked?cost=10sat', '/asked?cost=1msat'),
    'ok/0 used_up/0', "$name - the remainder stays of use");
-my $r = connection()->get('/', main::field($m));
+my $r = connection()->get('/', credential_field($m));
 is(minted($r), 'services=weather:0 | weather_valid_until=T | '
     . 'weather_balance=100000', "$name - what a challenge credits");
-is(main::series(main::field(main::token(50)), '/'), 'ok/20000',
+is(main::series(credential_field(main::token(50)), '/'), 'ok/20000',
    "$name - a top-up has a balance of its own");
 
 
@@ -81,7 +70,7 @@ is(main::series(main::field(main::token(50)), '/'), 'ok/20000',
 --- http_config eval: $main::http
 --- config eval: $main::config
 --- script
-my $f = main::field(main::token(100));
+my $f = credential_field(main::token(100));
 is(main::series($f, '/asked', '/asked?cost=x', '/asked?cost=-1sat',
                 '/asked?cost=0', '/asked?cost=3sat'),
    '500/none 500/none 500/none ok/100000 ok/97000', $name);
@@ -94,7 +83,7 @@ the value "" of "l402_metered" is no amount
 --- http_config eval: $main::http
 --- config eval: $main::config
 --- script
-my $f = main::field(main::token(100));
+my $f = credential_field(main::token(100));
 is(main::series($f, '/answer?header=X-Cost:5sat',
                 '/answer?header=X-Cost:0', '/answer?header=X-Cost:1500msat'),
    'ok/95000 ok/95000 ok/93500', "$name - is what is charged");
@@ -107,7 +96,7 @@ is(main::series($f, '/answer?status=502&header=X-Cost:5sat',
 --- http_config eval: $main::http
 --- config eval: $main::config
 --- script
-my $f = main::field(main::token(100));
+my $f = credential_field(main::token(100));
 is(main::series($f, '/answer', '/answer?header=X-Cost:much'),
    'ok/60000 ok/20000', $name);
 is(main::series($f, '/answer'), 'used_up/20000',
@@ -120,7 +109,7 @@ l402: the cost "" of the answer is no amount
 --- http_config eval: $main::http
 --- config eval: $main::config
 --- script
-my $f = main::field(main::token(100));
+my $f = credential_field(main::token(100));
 is(main::series($f, '/answer?header=X-Cost:55sat'), 'ok/45000',
    "$name - which is enough");
 is(main::series($f, '/answer?header=X-Cost:60sat'), 'ok/0',
@@ -133,7 +122,7 @@ l402: an answer cost 60000msat, more than its hold of 40000msat
 --- http_config eval: $main::http
 --- config eval: $main::config
 --- script
-my $f = main::field(main::token(100));
+my $f = credential_field(main::token(100));
 my $slow = IO::Socket::INET->new(Listen => 8, LocalPort => $main::slow_port,
     LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "slow: $!";
 my @c = map { connection() } 1 .. 2;
@@ -155,15 +144,15 @@ is(main::series($f, '/asked?cost=0'), 'ok/79000',
 --- config eval: $main::config
 --- script
 verdicts($name, connection(), '/',
-    ['a token without', main::field(mint()), 'insufficient'],
-    ['widened', main::field(main::token(100, 'weather_balance=100001')),
+    ['a token without', credential_field(mint()), 'insufficient'],
+    ['widened', credential_field(main::token(100, 'weather_balance=100001')),
         'caveat_refused'],
-    ['narrowed below the cost', main::field(
+    ['narrowed below the cost', credential_field(
         main::token(100, 'weather_balance=29999')), 'used_up'],
-    ['uses without a balance', main::field(
+    ['uses without a balance', credential_field(
         mint(append => ['weather_uses=3'])), 'insufficient']);
 verdicts($name, connection(), '/plain',
-    ['not metered: any token', main::field(main::token(1)), 'ok']);
+    ['not metered: any token', credential_field(main::token(1)), 'ok']);
 like(minted(connection()->get('/plain')), qr/ services=weather:00$/,
      "$name - sold beside it without a balance");
 
@@ -173,7 +162,7 @@ like(minted(connection()->get('/plain')), qr/ services=weather:00$/,
 --- config eval: $main::config
 --- script
 my $m = mint(append => ['weather_uses=2', 'weather_balance=100000']);
-is(main::series(main::field($m), ('/both') x 3),
+is(main::series(credential_field($m), ('/both') x 3),
    'ok/90000 ok/80000 used_up/80000', $name);
 like(minted(connection()->get('/both')),
      qr/ weather_uses=2 \| weather_balance=100000$/, "$name - are sold");

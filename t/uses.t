@@ -7,19 +7,13 @@ use Time::HiRes qw(time sleep);
 use IO::Socket::INET;
 use Test::Nginx::Socket 'no_plan';
 use L402;
+use L402::Counts;
 
 our $upstream = 'proxy_pass http://127.0.0.1:$TEST_NGINX_BACKEND_PORT;';
 
-# A port that nobody listens on.
-our $closed = do {
-    my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1');
-    $s->sockport;
-};
+our $closed = free_port();
 
-our $mute_port = do {
-    my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1');
-    $s->sockport;
-};
+our $mute_port = free_port();
 
 our $config = <<"END";
     l402 weather;
@@ -29,7 +23,6 @@ our $config = <<"END";
     add_header X-Left \$l402_uses_left always;
     add_header X-Result \$l402_result always;
     location / { $upstream }
-    location /file { return 404; }
     location /plain/ { l402_uses off; $upstream }
     location /down { proxy_pass http://127.0.0.1:$closed; }
     location /mute { proxy_pass http://127.0.0.1:$mute_port; }
@@ -55,29 +48,11 @@ our $http = "l402_zone uses:1m;\n" . fault('ok');
 
 # A paid token of n uses; with more caveats behind them.
 sub token ($n = 3, @append) {
-    state $made = 0;
     return mint(valid_for => 3600, append => ["weather_uses=$n", @append]);
 }
 
-sub field ($m) { return "Authorization: $m->{authorization}" }
-
-sub left ($r) { return ($r->{headers}{'x-left'} // ['none'])->[0] }
-
-# What each request in turn is answered, with what is left behind it.
 sub series ($fields, @paths) {
-    my $c = connection();
-    return join ' ', map {
-        my $r = $c->get($_, $fields);
-        my $word = $r->{status} == 200 ? 'ok' : $r->{status} == 402
-            ? verdict($r) : $r->{status};
-        "$word/" . left($r);
-    } @paths;
-}
-
-sub until_true ($seconds, $code) {
-    my $end = time + $seconds;
-    sleep 0.02 until $code->() || time > $end;
-    return $code->();
+    return series_of('x-left', connection(), $fields, @paths);
 }
 
 no_root_location();
@@ -92,9 +67,9 @@ __DATA__
 --- config eval: $main::config
 --- script
 my $m = main::token(3);
-is(main::series(main::field($m), ('/') x 5),
+is(main::series(credential_field($m), ('/') x 5),
    'ok/2 ok/1 ok/0 used_up/0 used_up/0', $name);
-my $r = connection()->get('/', main::field($m));
+my $r = connection()->get('/', credential_field($m));
 is(minted($r), 'services=weather:0 | weather_valid_until=T | weather_uses=3',
    "$name - what is sold");
 is($r->{headers}{'x-result'}[0], 'used_up', "$name - the reason");
@@ -109,11 +84,11 @@ my $m = main::token(3);
 my %same = map { $_ => $m->{$_} } qw(preimage token_id caveats);
 my $narrow = mint(%same, append => ['weather_uses=2']);
 my $marked = mint(%same, append => ['note=1']);
-is(main::series(main::field($marked), '/'), 'ok/2', "$name - attenuated");
+is(main::series(credential_field($marked), '/'), 'ok/2', "$name - attenuated");
 is(main::series('Authorization: LSAT '
     . ($m->{base64} =~ tr{+/}{-_}r =~ s/=+$//r) . ":\U$m->{preimage}", '/'),
    'ok/1', "$name - written in another way");
-is(main::series(main::field($narrow), '/'), 'used_up/0',
+is(main::series(credential_field($narrow), '/'), 'used_up/0',
    "$name - one that was narrowed to what is used by now");
 is(main::series('Macaroon: ' . unpack('H*',
     mint(%same, append => ["preimage=$m->{preimage}"])->{macaroon}), '/', '/'),
@@ -126,14 +101,14 @@ is(main::series('Macaroon: ' . unpack('H*',
 --- script
 my $c = connection();
 verdicts($name, $c, '/',
-    ['a token without', main::field(mint()), 'insufficient'],
-    ['one whose services end what is granted', main::field(mint(append =>
+    ['a token without', credential_field(mint()), 'insufficient'],
+    ['one whose services end what is granted', credential_field(mint(append =>
         ['services=weather:0', 'weather_uses=1000'])), 'insufficient'],
-    ['widened', main::field(main::token(3, 'weather_uses=4')),
+    ['widened', credential_field(main::token(3, 'weather_uses=4')),
         'caveat_refused'],
-    ['no number', main::field(main::token('x')), 'caveat_refused'],
-    ['none', main::field(main::token(0)), 'insufficient'],
-    ['narrowed to none', main::field(main::token(3, 'weather_uses=0')),
+    ['no number', credential_field(main::token('x')), 'caveat_refused'],
+    ['none', credential_field(main::token(0)), 'insufficient'],
+    ['narrowed to none', credential_field(main::token(3, 'weather_uses=0')),
         'used_up']);
 is(minted(connection()->get('/plain/')),
    'services=weather:0 | weather_valid_until=T | services=weather:00',
@@ -146,9 +121,9 @@ is(minted(connection()->get('/plain/')),
 --- config eval: $main::config
 --- script
 my $m = main::token(2);
-is(main::series(main::field($m), '/plain/', '/', '/plain/'),
+is(main::series(credential_field($m), '/plain/', '/', '/plain/'),
    'ok/1 ok/0 used_up/0', $name);
-is(main::series(main::field(mint()), ('/plain/') x 4),
+is(main::series(credential_field(mint()), ('/plain/') x 4),
    'ok/none ok/none ok/none ok/none', "$name - a token without is not");
 
 
@@ -156,13 +131,13 @@ is(main::series(main::field(mint()), ('/plain/') x 4),
 --- http_config eval: $main::http
 --- config eval: $main::config
 --- script
-my $f = main::field(main::token(2));
+my $f = credential_field(main::token(2));
 is(main::series($f, '/down', '/?status=502', '/?status=503', '/?status=504'),
    '502/2 502/2 503/2 504/2', "$name - by default");
 is(main::series($f, '/?status=500'), '500/1', "$name - and no other");
 is(main::series($f, '/?status=404', '/'), '404/0 used_up/0',
    "$name - an answer is an answer");
-$f = main::field(main::token(3));
+$f = credential_field(main::token(3));
 is(main::series($f, '/paid_back?status=404', '/paid_back?status=500',
                 '/paid_back?status=502'), '404/3 500/3 502/2',
    "$name - those that are named");
@@ -175,7 +150,7 @@ is(main::series($f, '/kept?status=502', '/kept?status=503', '/kept'),
 --- http_config eval: $main::http
 --- config eval: $main::config
 --- script
-my $f = main::field(main::token(2));
+my $f = credential_field(main::token(2));
 is(main::series($f, '/page'), 'ok/2',
      "$name - a page of the operator's is given back");
 is(main::series($f, '/second', '/second', '/second'),
@@ -187,7 +162,7 @@ is(main::series($f, '/second', '/second', '/second'),
 --- http_config eval: $main::http
 --- config eval: $main::config
 --- script
-my $f = main::field(main::token(3));
+my $f = credential_field(main::token(3));
 is(main::series($f, '/redirected', '/jump', '/redirected', '/jump'),
    'ok/2 ok/1 ok/0 used_up/0', $name);
 
@@ -197,7 +172,7 @@ is(main::series($f, '/redirected', '/jump', '/redirected', '/jump'),
 --- config eval: $main::config
 --- script
 my $m = mint(service => 'tides', append => ['tides_uses=2']);
-is(main::series(main::field($m), '/other/', '/', '/other/', '/other/'),
+is(main::series(credential_field($m), '/other/', '/', '/other/', '/other/'),
    'ok/1 wrong_service/none ok/0 used_up/0', $name);
 
 
@@ -206,7 +181,7 @@ is(main::series(main::field($m), '/other/', '/', '/other/', '/other/'),
 --- config eval: $main::config
 --- main_config eval: undef
 --- script
-my $f = main::field(main::token(40));
+my $f = credential_field(main::token(40));
 my @c = map { connection() } 1 .. 16;
 my %got;
 for my $round (1 .. 8) {
@@ -223,23 +198,24 @@ is_deeply(\%got, { 200 => 40, 402 => 88 }, $name);
 --- script
 my $m = main::token(2);
 my $c = connection();
-$c->send("POST / HTTP/1.1\r\nHost: a\r\n" . main::field($m)
+$c->send("POST / HTTP/1.1\r\nHost: a\r\n" . credential_field($m)
     . "\r\nContent-Length: 10\r\n\r\nhalf");
 sleep 0.2;
 $c->close;
-my $look = sub { main::series(main::field($m), '/down') };
-ok(main::until_true(5, sub { $look->() eq '502/2' }),
+my $look = sub { main::series(credential_field($m), '/down') };
+ok(until_true(5, sub { $look->() eq '502/2' }),
    "$name - before the upstream was asked is not charged");
 
 # Takes a request and never answers.
 my $mute = IO::Socket::INET->new(Listen => 1, LocalPort => $main::mute_port,
     LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "mute: $!";
 $c = connection();
-$c->send("GET /mute HTTP/1.1\r\nHost: a\r\n" . main::field($m) . "\r\n\r\n");
+$c->send("GET /mute HTTP/1.1\r\nHost: a\r\n" . credential_field($m)
+    . "\r\n\r\n");
 my $asked = $mute->accept;
 sysread $asked, my $got, 1;
 $c->close;
-ok(main::until_true(5, sub { $look->() eq '502/1' }),
+ok(until_true(5, sub { $look->() eq '502/1' }),
    "$name - after it was asked is charged");
 --- no_check_error_log
 
@@ -256,7 +232,7 @@ $main::http . "limit_req_zone \$l402_unpaid_client zone=u:1m rate=1r/m;\n"
     limit_req_status 429;
     location / { proxy_pass http://127.0.0.1:$TEST_NGINX_BACKEND_PORT; }
 --- script
-my $f = main::field(main::token(2));
+my $f = credential_field(main::token(2));
 is(main::series($f, ('/') x 4), 'ok/none ok/none used_up/none 429/none', $name);
 --- no_check_error_log
 
@@ -271,21 +247,22 @@ my @used;
 is($ask->(), 'absent', "$name - empty");
 while (@used < 2000 && $ask->() eq 'absent') {
     push @used, map { main::token(2) } 1 .. 4;
-    is($c->get('/', main::field($_))->{status}, 200, "$name - a new one")
+    is($c->get('/', credential_field($_))->{status}, 200, "$name - a new one")
         for @used[-4 .. -1];
 }
 is($ask->(), 'unavailable', "$name - sells no more");
-is(verdict(connection()->get('/plain/')), 'absent', "$name - but what is not counted");
+is(verdict(connection()->get("/plain/")), "absent",
+   "$name - but what is not counted");
 my ($more, $r) = 0;
 while ($more < 2000) {
-    $r = $c->get('/', main::field(main::token(2)));
+    $r = $c->get('/', credential_field(main::token(2)));
     last if $r->{status} != 200;
     $more++;
 }
 ok($more > 0 && $more <= @used / 10, "$name - what was sold is served: $more");
 is(verdict($r), 'unavailable', "$name - until there is no place");
 is($r->{headers}{'retry-after'}[0], 1, "$name - for now");
-is(main::series(main::field($used[0]), '/', '/'), 'ok/0 503/0',
+is(main::series(credential_field($used[0]), '/', '/'), 'ok/0 503/0',
    "$name - and the first is not forgotten");
 --- error_log eval
 [qr/the zone "small" is nearly full: nothing that is counted is sold/,

@@ -8,13 +8,11 @@ use IO::Select;
 use IO::Socket::INET;
 use Test::Nginx::Socket 'no_plan';
 use L402;
+use L402::Counts;
 
 our $upstream = 'proxy_pass http://127.0.0.1:$TEST_NGINX_BACKEND_PORT;';
 
-our $mute_port = do {
-    my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1');
-    $s->sockport;
-};
+our $mute_port = free_port();
 
 our $config = <<"END";
     l402 weather;
@@ -77,27 +75,12 @@ END
 
 our $http = "l402_zone walk:1m;\n" . fault('ok');
 
-sub field ($m) { return "Authorization: $m->{authorization}" }
-
 sub uses ($n = 3) { return mint(append => ["weather_uses=$n"]) }
 
 sub left ($r, $of) { return ($r->{headers}{$of} // ['none'])->[0] }
 
-# What each request in turn is answered, with what is left behind it.
 sub series ($of, $fields, @paths) {
-    my $c = connection();
-    return join ' ', map {
-        my $r = $c->get($_, ref $fields ? @$fields : $fields);
-        my $word = $r->{status} == 200 ? 'ok' : $r->{status} == 402
-            ? verdict($r) : $r->{status};
-        "$word/" . left($r, $of);
-    } @paths;
-}
-
-sub until_true ($seconds, $code) {
-    my $end = time + $seconds;
-    sleep 0.02 until $code->() || time > $end;
-    return $code->();
+    return series_of($of, connection(), $fields, @paths);
 }
 
 sub backend_paths { return [ map { m{^\S+ (\S+)} } backend_requests() ] }
@@ -113,7 +96,7 @@ __DATA__
 --- http_config eval: $main::http
 --- config eval: $main::config
 --- script
-my $f = main::field(mint(append => ['weather_balance=100000']));
+my $f = credential_field(mint(append => ['weather_balance=100000']));
 is(main::series('x-left', $f, '/small', '/cheap', '/dear/cheap', '/cheap'),
    'ok/99000 ok/69000 ok/39000 ok/9000', $name);
 is(main::series('x-left', $f, '/cheap', '/small'), 'used_up/9000 ok/8000',
@@ -124,7 +107,7 @@ is(main::series('x-left', $f, '/cheap', '/small'), 'used_up/9000 ok/8000',
 --- http_config eval: $main::http
 --- config eval: $main::config
 --- script
-my $f = main::field(mint(append => ['weather_balance=100000']));
+my $f = credential_field(mint(append => ['weather_balance=100000']));
 is(main::series('x-left', $f, '/answer?status=404&header=X-Cost:7sat'),
    'ok/93000', $name);
 --- user_files
@@ -140,17 +123,17 @@ my $weather = main::uses(3);
 my $tides = mint(service => 'tides', append => ['tides_uses=2']);
 my $hex = 'Macaroon: ' . hex_credential(service => 'tides',
     map { $_ => $tides->{$_} } qw(preimage token_id caveats));
-my $f = [main::field($weather), $hex];
+my $f = [credential_field($weather), $hex];
 is(main::series('x-uses', $f, '/both', '/both', '/both'),
    'ok/1 ok/0 used_up/0', $name);
-is(main::series('x-uses', main::field($weather), '/uses'), 'ok/2',
+is(main::series('x-uses', credential_field($weather), '/uses'), 'ok/2',
    "$name - where the first had no answer, nothing of it is charged");
 
 $tides = mint(service => 'tides', append => ['tides_uses=2']);
 $hex = 'Macaroon: ' . hex_credential(service => 'tides',
     map { $_ => $tides->{$_} } qw(preimage token_id caveats));
-main::series('x-uses', [main::field($weather), $hex], '/once?status=404');
-is(main::series('x-uses', main::field($weather), '/uses'), 'ok/0',
+main::series('x-uses', [credential_field($weather), $hex], '/once?status=404');
+is(main::series('x-uses', credential_field($weather), '/uses'), 'ok/0',
    "$name - and where it had one, it is");
 
 
@@ -158,7 +141,7 @@ is(main::series('x-uses', main::field($weather), '/uses'), 'ok/0',
 --- http_config eval: $main::http
 --- config eval: $main::config
 --- script
-my $f = main::field(main::uses(1));
+my $f = credential_field(main::uses(1));
 is(main::series('x-uses', $f, '/said', '/uses', '/uses'),
    '500/none ok/0 used_up/0', $name);
 --- no_check_error_log
@@ -168,7 +151,7 @@ is(main::series('x-uses', $f, '/said', '/uses', '/uses'),
 --- http_config eval: $main::http
 --- config eval: $main::config
 --- script
-my $f = main::field(main::uses(1));
+my $f = credential_field(main::uses(1));
 my $c = connection();
 $c->send("POST /uses HTTP/1.1\r\nHost: a\r\n$f\r\n"
     . "Transfer-Encoding: chunked\r\n\r\n20\r\n" . 'x' x 32 . "\r\n0\r\n\r\n");
@@ -184,15 +167,15 @@ is(main::series('x-uses', $f, '/uses', '/uses'), 'ok/0 used_up/0', $name);
 --- script
 my $m = main::uses(2);
 my $c = connection();
-$c->send("POST /acted HTTP/1.1\r\nHost: a\r\n" . main::field($m)
+$c->send("POST /acted HTTP/1.1\r\nHost: a\r\n" . credential_field($m)
     . "\r\nContent-Length: 10\r\n\r\nhalf");
 sleep 0.2;
 $c->close;
 my $after = sub { grep { $_ eq '/after' } main::backend_paths()->@* };
-ok(main::until_true(5, sub { $after->() == 1 }), "$name - it is carried out");
-is(main::series('x-uses', main::field($m), '/uses'), 'ok/1',
+ok(until_true(5, sub { $after->() == 1 }), "$name - it is carried out");
+is(main::series('x-uses', credential_field($m), '/uses'), 'ok/1',
    "$name - what was not sent on is not charged for it");
-is(main::series('x-uses', main::field($m), '/acted', '/uses'),
+is(main::series('x-uses', credential_field($m), '/acted', '/uses'),
    'ok/0 used_up/0', "$name - what was answered is");
 --- no_check_error_log
 
@@ -219,7 +202,7 @@ my $mute = IO::Socket::INET->new(Listen => 5, LocalPort => $main::mute_port,
     LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "mute: $!";
 my $c = connection();
 $c->send("GET / HTTP/1.1\r\nHost: a\r\n"
-    . main::field(mint(service => 'slow')) . "\r\n\r\n");
+    . credential_field(mint(service => 'slow')) . "\r\n\r\n");
 sleep 0.3;
 $c->close;
 my $comes = sub ($seconds) { IO::Select->new($mute)->can_read($seconds) };
@@ -260,7 +243,7 @@ ok(!IO::Select->new($asked)->can_read(1.5), "$name - and is not cut short");
 --- config eval: $main::config
 --- script
 my $m = mint();
-my $f = main::field($m);
+my $f = credential_field($m);
 is(main::series('x-uses', $f, '/blind'), 'ok/none', "$name - before");
 my $put = connection()->request(PUT =>
     "/admin/revocations/token/$m->{token_id}", ['Content-Length: 0']);
@@ -282,7 +265,7 @@ is(main::series('x-uses', $f, '/blind'), 'revoked/none',
         proxy_pass http://127.0.0.1:$TEST_NGINX_BACKEND_PORT;
     }
 --- script
-my $r = connection()->get('/', main::field(main::uses(3)));
+my $r = connection()->get('/', credential_field(main::uses(3)));
 is(verdict($r), 'caveat_refused', $name);
 ok(main::left($r, 'x-unpaid') ne 'none', "$name - to limit_req as well");
 --- backend: 0
