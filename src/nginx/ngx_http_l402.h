@@ -344,6 +344,18 @@ inline bool ngx_http_l402_is_limited(ngx_http_request_t *r)
            || r->main->limit_conn_status == limit_conn_rejected;
 }
 
+// What a client causes could fill the log: one line a second. `logged` is when
+// the last one was written.
+inline bool ngx_http_l402_may_log(time_t &logged)
+{
+    if (logged == ngx_time()) {
+        return false;
+    }
+
+    logged = ngx_time();
+    return true;
+}
+
 // A C++ object in a pool, destroyed with it.
 template <typename T, typename... Args>
 T *ngx_http_l402_pool_new(ngx_pool_t *pool, Args &&...args)

@@ -1,5 +1,6 @@
 // The l402_redis block.
 
+#include "ngx_http_l402_block.h"
 #include "ngx_http_l402_redis.h"
 #include "ngx_http_l402_redis_tls.h"
 #include "ngx_http_l402_service.h"
@@ -13,11 +14,12 @@ struct Block {
 
 char *const failed = static_cast<char *>(NGX_CONF_ERROR);
 
+constexpr const char *directive = "l402_redis";
+
 template <typename... Args>
 char *error(ngx_conf_t *cf, const char *format, Args... args)
 {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, format, args...);
-    return failed;
+    return ngx_http_l402_block_error(cf, format, args...);
 }
 
 template <typename... Args>
@@ -30,13 +32,7 @@ ngx_int_t error_at_block(ngx_conf_t *cf, const ngx_http_l402_redis_t &redis,
 
 bool is_set(const Block &block, std::string_view name)
 {
-    for (const std::string &seen : block.seen) {
-        if (seen == name) {
-            return true;
-        }
-    }
-
-    return false;
+    return ngx_http_l402_is_seen(block.seen, name);
 }
 
 char *set_url(ngx_conf_t *cf, Block &block, ngx_str_t *value)
@@ -121,14 +117,11 @@ char *set_ca(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 
 char *set_verify(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
-    std::string_view word = ngx_http_l402_view(*value);
-
-    if (word != "on" && word != "off") {
-        return error(cf, "invalid value \"%V\" in \"verify\" of l402_redis, "
-            "it must be \"on\" or \"off\"", value);
+    if (ngx_http_l402_read_switch(cf, value, "verify", directive,
+            block.redis->verify) != NGX_CONF_OK)
+    {
+        return failed;
     }
-
-    block.redis->verify = word == "on";
 
     if (!block.redis->verify) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
@@ -159,38 +152,21 @@ char *set_prefix(ngx_conf_t *cf, Block &block, ngx_str_t *value)
     return NGX_CONF_OK;
 }
 
-char *set_time(ngx_conf_t *cf, const char *word, ngx_str_t *value,
-    ngx_int_t least, ngx_int_t most, const char *right, ngx_msec_t &out)
-{
-    ngx_int_t n = ngx_parse_time(value, 0);
-
-    if (n == NGX_ERROR || n < least || n > most) {
-        return error(cf, "invalid value \"%V\" in \"%s\" of l402_redis, it "
-            "must be %s", value, word, right);
-    }
-
-    out = static_cast<ngx_msec_t>(n);
-    return NGX_CONF_OK;
-}
-
 char *set_timeout(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
-    return set_time(cf, "timeout", value, 1, 60000,
+    return ngx_http_l402_read_number(cf, value, "timeout", directive,
+        ngx_parse_time(value, 0), 1, 60000,
         "a time from 1ms to 1m such as \"500ms\"", block.redis->timeout);
 }
 
 char *set_resync(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
-    return set_time(cf, "resync", value, 1000, 86400000,
+    return ngx_http_l402_read_number(cf, value, "resync", directive,
+        ngx_parse_time(value, 0), 1000, 86400000,
         "a time from 1s to 1d such as \"60s\"", block.redis->resync);
 }
 
-struct Word {
-    const char *name;
-    char *(*set)(ngx_conf_t *, Block &, ngx_str_t *);
-};
-
-constexpr Word words[] = {
+constexpr ngx_http_l402_word_t<Block> words[] = {
     {"url", set_url},
     {"username", set_username},
     {"password_file", set_password},
@@ -202,49 +178,17 @@ constexpr Word words[] = {
     {"resync", set_resync},
 };
 
-std::string word_list()
-{
-    std::string list;
-
-    for (const Word &word : words) {
-        list += list.empty() ? "" : ", ";
-        list += word.name;
-    }
-
-    return list;
-}
-
 char *read_word(ngx_conf_t *cf, Block &block)
 {
     auto args = static_cast<ngx_str_t *>(cf->args->elts);
-    std::string_view name = ngx_http_l402_view(args[0]);
 
-    for (const Word &word : words) {
-        if (name != word.name) {
-            continue;
-        }
-
-        if (cf->args->nelts != 2) {
-            return error(cf, "invalid number of arguments in \"%V\" of "
-                "l402_redis, it takes one", &args[0]);
-        }
-
-        if (is_set(block, name)) {
-            return error(cf, "\"%V\" is duplicate in l402_redis", &args[0]);
-        }
-
-        block.seen.emplace_back(name);
-        return word.set(cf, block, &args[1]);
-    }
-
-    if (name == "password") {
+    if (ngx_http_l402_view(args[0]) == "password") {
         return error(cf, "unknown directive \"password\" in l402_redis: a "
             "password stands in a file that others cannot read, named with "
             "\"password_file\"");
     }
 
-    return error(cf, "unknown directive \"%V\" in l402_redis, it must be one "
-        "of: %s", &args[0], word_list().c_str());
+    return ngx_http_l402_read_word(cf, block, words, directive, directive);
 }
 
 char *word_handler(ngx_conf_t *cf, ngx_command_t *, void *conf)
@@ -309,14 +253,7 @@ char *read_block(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf)
     }
 
     Block block{mcf->redis, {}};
-    ngx_conf_t saved = *cf;
-
-    cf->handler = word_handler;
-    cf->handler_conf = reinterpret_cast<char *>(&block);
-
-    char *rv = ngx_conf_parse(cf, nullptr);
-
-    *cf = saved;
+    char *rv = ngx_http_l402_parse_block(cf, block, word_handler);
 
     if (rv != NGX_CONF_OK) {
         return rv;

@@ -3,7 +3,6 @@
 // the ledger, which all workers share, or in Redis.
 
 #include "ngx_http_l402_count.h"
-#include "ngx_http_l402_event.h"
 
 #include "l402/price.h"
 
@@ -16,13 +15,6 @@ namespace {
 using MainConf = ngx_http_l402_main_conf_t;
 using LocConf = ngx_http_l402_loc_conf_t;
 using Counted = ngx_http_l402_counted_t;
-
-constexpr ngx_msec_t housekeeping_interval = 1000;  // ms
-constexpr size_t     swept_at_once = 2000;          // entries
-constexpr ngx_msec_t dropping_interval = 20;        // ms
-constexpr size_t     dropped_at_once = 20000;       // entries
-// Of the entries, so many are kept for payments that are under way: 1 / 20.
-constexpr size_t     reserve_share = 20;
 
 l402::Allowance allowance_of(const LocConf *lcf,
     const l402::Verdict &verdict)
@@ -41,17 +33,6 @@ l402::Allowance allowance_of(const LocConf *lcf,
     allowance.minted.msat = verdict.minted_balance_msat;
     allowance.expires = verdict.minted_expires;
     return allowance;
-}
-
-// A client could fill the log: one line a second.
-bool may_log(time_t &logged)
-{
-    if (logged == ngx_time()) {
-        return false;
-    }
-
-    logged = ngx_time();
-    return true;
 }
 
 // False: it is no amount.
@@ -88,7 +69,7 @@ bool amount_of(ngx_http_request_t *r, LocConf *lcf,
         return true;
     }
 
-    if (may_log(lcf->count.bad_cost_logged)) {
+    if (ngx_http_l402_may_log(lcf->count.bad_cost_logged)) {
         value.len = ngx_min(value.len, 64);
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
             "l402: the value \"%V\" of \"l402_metered\" is no amount, it must "
@@ -130,7 +111,7 @@ uint64_t cost_of_answer(ngx_http_request_t *r, const Counted *counted,
         return cost;
     }
 
-    if (log && may_log(lcf->count.bad_cost_logged)) {
+    if (log && ngx_http_l402_may_log(lcf->count.bad_cost_logged)) {
         value.len = ngx_min(value.len, 64);
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
             "l402: the cost \"%V\" of the answer is no amount such as %s, "
@@ -181,7 +162,7 @@ void settle(Counted *counted, ngx_http_l402_ctx_t *ctx, uint64_t msat)
 
     note_left(ctx, left);
 
-    if (!whole && may_log(counted->lcf->count.bad_cost_logged)) {
+    if (!whole && ngx_http_l402_may_log(counted->lcf->count.bad_cost_logged)) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
             "l402: an answer cost %uLmsat, more than its hold of %uLmsat and "
             "what was left of its payment: that is charged", msat,
@@ -254,36 +235,13 @@ Result reserve(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx, LocConf *lcf,
         break;
     }
 
-    if (may_log(lcf->count.full_logged)) {
+    if (ngx_http_l402_may_log(lcf->count.full_logged)) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
             "l402: no room in the zone \"%V\" to count a request that was "
             "paid for", &mcf->zone->shm.name);
     }
 
     return Result::unavailable;
-}
-
-void keep_house(ngx_event_t *ev)
-{
-    auto mcf = static_cast<MainConf *>(
-        static_cast<ngx_http_l402_event_owner_t *>(ev->data)->self);
-
-    if (mcf->ledger.is_dropping()) {
-        // What a new list of revocations does not have any more.
-        (void) mcf->ledger.sweep(ngx_time(), dropped_at_once);
-        ngx_add_timer(ev, dropping_interval);
-        return;
-    }
-
-    (void) mcf->ledger.give_back_of_dead();
-    (void) mcf->ledger.sweep(ngx_time(), swept_at_once);
-
-    ngx_http_l402_guard<bool>(ev->log, false, [&] {
-        ngx_http_l402_keep_count_redis(mcf);
-        return true;
-    });
-
-    ngx_add_timer(ev, housekeeping_interval);
 }
 
 // Does what was reserved, or charged, pay for what this location asks as well?
@@ -451,55 +409,4 @@ bool ngx_http_l402_left(ngx_http_request_t *r, ngx_http_l402_ctx_t *ctx,
     }
 
     return true;
-}
-
-bool ngx_http_l402_has_room(ngx_http_request_t *r,
-    ngx_http_l402_main_conf_t *mcf, ngx_http_l402_loc_conf_t *lcf)
-{
-    if (!mcf->ledger || mcf->counts
-        || (!lcf->count.uses && !lcf->count.cost))
-    {
-        return true;
-    }
-
-    size_t most = mcf->ledger.max_payments();
-
-    if (mcf->ledger.free_payments() >= most / reserve_share) {
-        return true;
-    }
-
-    if (may_log(lcf->count.nearly_full_logged)) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-            "l402: the zone \"%V\" is nearly full: nothing that is counted is "
-            "sold until payments expire, or it is made larger and nginx "
-            "restarted", &mcf->zone->shm.name);
-    }
-
-    return false;
-}
-
-void ngx_http_l402_start_count(ngx_cycle_t *cycle,
-    ngx_http_l402_main_conf_t *mcf)
-{
-    static ngx_http_l402_event_owner_t owner;
-    static ngx_event_t event;
-
-    if (!mcf->ledger) {
-        return;
-    }
-
-    ngx_http_l402_start_count_redis(mcf);
-    ngx_http_l402_init_event(event, owner, mcf, keep_house, cycle->log);
-    event.cancelable = 1;
-    (void) mcf->ledger.give_back_of_dead();
-    ngx_add_timer(&event, housekeeping_interval);
-}
-
-void ngx_http_l402_stop_count(ngx_http_l402_main_conf_t *mcf)
-{
-    ngx_http_l402_stop_count_redis(mcf);
-
-    if (mcf->ledger) {
-        mcf->ledger.detach();
-    }
 }

@@ -62,19 +62,11 @@ private:
 
 namespace {
 
-// A Redis that fails would fill the log: the same within a second is counted.
-ngx_http_l402_complaints_t *complaints;
-
 void complain(ngx_http_request_t *r, ngx_http_l402_main_conf_t *mcf,
     std::string_view error)
 {
-    ngx_str_t where = ngx_http_l402_str(mcf->redis->shown_url);
-
-    if (complaints == nullptr) {
-        complaints = new ngx_http_l402_complaints_t("no count from redis at");
-    }
-
-    complaints->log(r->connection->log, where, error);
+    mcf->redis->no_count.log(r->connection->log,
+        ngx_http_l402_str(mcf->redis->shown_url), error);
 }
 
 }  // namespace

@@ -75,15 +75,13 @@ ngx_http_l402_constraint_t *constraints(const ngx_http_l402_loc_conf_t *lcf)
     return static_cast<ngx_http_l402_constraint_t *>(lcf->constraints->elts);
 }
 
-// A client could fill the log: one line a second.
 void log_no_number(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf,
     const ngx_http_l402_constraint_t &constraint, ngx_str_t value)
 {
-    if (lcf->bad_constraint_logged == ngx_time()) {
+    if (!ngx_http_l402_may_log(lcf->bad_constraint_logged)) {
         return;
     }
 
-    lcf->bad_constraint_logged = ngx_time();
     value.len = ngx_min(value.len, 64);
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
         "l402: the value \"%V\" of \"l402_constraint %V\" is no whole number",

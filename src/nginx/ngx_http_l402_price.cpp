@@ -6,17 +6,6 @@
 
 namespace {
 
-// A client that chooses the price could fill the log: one line a second.
-bool may_log(ngx_http_l402_loc_conf_t *lcf)
-{
-    if (lcf->bad_price_logged == ngx_time()) {
-        return false;
-    }
-
-    lcf->bad_price_logged = ngx_time();
-    return true;
-}
-
 bool evaluate(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf,
     const ngx_http_l402_price_t &price, const char *directive, bool log,
     uint64_t &out)
@@ -24,7 +13,7 @@ bool evaluate(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf,
     ngx_str_t value;
 
     if (price.value == nullptr) {
-        if (log && may_log(lcf)) {
+        if (log && ngx_http_l402_may_log(lcf->bad_price_logged)) {
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                 "l402: no \"%s\" where \"%V\" is sold", directive,
                 &lcf->service);
@@ -43,7 +32,7 @@ bool evaluate(ngx_http_request_t *r, ngx_http_l402_loc_conf_t *lcf,
     }
 
     if (!l402::parse_amount(ngx_http_l402_view(value), out)) {
-        if (log && may_log(lcf)) {
+        if (log && ngx_http_l402_may_log(lcf->bad_price_logged)) {
             // It may come from the request: no more than a price could need.
             value.len = ngx_min(value.len, 64);
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,

@@ -41,6 +41,7 @@ struct ngx_http_l402_redis_t {
     ngx_msec_t                               timeout = 500;
     ngx_msec_t                               resync = 60000;
     ngx_http_l402_place_t                    place;
+    ngx_http_l402_complaints_t no_count{"no count from redis at"};
 #if (NGX_SSL)
     ngx_ssl_t                               *ssl = nullptr;
 #endif

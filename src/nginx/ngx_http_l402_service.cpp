@@ -2,6 +2,8 @@
 
 #include "ngx_http_l402_service.h"
 
+#include "ngx_http_l402_block.h"
+
 namespace {
 
 struct Url {
@@ -24,22 +26,12 @@ struct Block {
 
 char *const failed = static_cast<char *>(NGX_CONF_ERROR);
 
+constexpr const char *directive = "l402_invoice_service";
+
 template <typename... Args>
 char *error(ngx_conf_t *cf, const char *format, Args... args)
 {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, format, args...);
-    return failed;
-}
-
-bool is_set(const Block &block, std::string_view name)
-{
-    for (const std::string &seen : block.seen) {
-        if (seen == name) {
-            return true;
-        }
-    }
-
-    return false;
+    return ngx_http_l402_block_error(cf, format, args...);
 }
 
 char *set_protocol(ngx_conf_t *cf, Block &block, ngx_str_t *value)
@@ -131,14 +123,11 @@ char *set_proxy(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 
 char *set_verify(ngx_conf_t *cf, Block &block, ngx_str_t *value)
 {
-    std::string_view word = ngx_http_l402_view(*value);
-
-    if (word != "on" && word != "off") {
-        return error(cf, "invalid value \"%V\" in \"verify\" of "
-            "l402_invoice_service, it must be \"on\" or \"off\"", value);
+    if (ngx_http_l402_read_switch(cf, value, "verify", directive, block.verify)
+        != NGX_CONF_OK)
+    {
+        return failed;
     }
-
-    block.verify = word == "on";
 
     if (!block.verify) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
@@ -164,19 +153,13 @@ char *set_network(ngx_conf_t *cf, Block &block, ngx_str_t *value)
     return NGX_CONF_OK;
 }
 
-// `right` says what a number has to be.
 template <typename Number>
 char *set_number(ngx_conf_t *cf, const char *word, ngx_str_t *value,
     ngx_int_t n, ngx_int_t least, ngx_int_t most, const char *right,
     Number &out)
 {
-    if (n == NGX_ERROR || n < least || n > most) {
-        return error(cf, "invalid value \"%V\" in \"%s\" of "
-            "l402_invoice_service, it must be %s", value, word, right);
-    }
-
-    out = static_cast<Number>(n);
-    return NGX_CONF_OK;
+    return ngx_http_l402_read_number(cf, value, word, directive, n, least,
+        most, right, out);
 }
 
 char *set_timeout(ngx_conf_t *cf, Block &block, ngx_str_t *value)
@@ -222,73 +205,29 @@ char *set_in_flight(ngx_conf_t *cf, Block &block, ngx_str_t *value)
         "a number from 1 to 100000", block.service->service.max_in_flight);
 }
 
-struct Word {
-    const char *name;
-    char *(*set)(ngx_conf_t *, Block &, ngx_str_t *);
-    bool        several;
-};
-
-constexpr Word words[] = {
-    {"protocol", set_protocol, false},
+constexpr ngx_http_l402_word_t<Block> words[] = {
+    {"protocol", set_protocol},
     {"url", set_url, true},
-    {"credential_file", set_credential, false},
-    {"ca_file", set_ca, false},
-    {"verify", set_verify, false},
-    {"proxy", set_proxy, false},
-    {"network", set_network, false},
-    {"timeout", set_timeout, false},
-    {"invoice_expiry", set_expiry, false},
-    {"max_in_flight", set_in_flight, false},
-    {"pool", set_pool, false},
-    {"max_fails", set_max_fails, false},
-    {"fail_timeout", set_fail_timeout, false},
+    {"credential_file", set_credential},
+    {"ca_file", set_ca},
+    {"verify", set_verify},
+    {"proxy", set_proxy},
+    {"network", set_network},
+    {"timeout", set_timeout},
+    {"invoice_expiry", set_expiry},
+    {"max_in_flight", set_in_flight},
+    {"pool", set_pool},
+    {"max_fails", set_max_fails},
+    {"fail_timeout", set_fail_timeout},
 };
-
-std::string word_list()
-{
-    std::string list;
-
-    for (const Word &word : words) {
-        list += list.empty() ? "" : ", ";
-        list += word.name;
-    }
-
-    return list;
-}
-
-char *read_word(ngx_conf_t *cf, Block &block)
-{
-    auto args = static_cast<ngx_str_t *>(cf->args->elts);
-    std::string_view name = ngx_http_l402_view(args[0]);
-
-    for (const Word &word : words) {
-        if (name != word.name) {
-            continue;
-        }
-
-        if (cf->args->nelts != 2) {
-            return error(cf, "invalid number of arguments in \"%V\" of "
-                "l402_invoice_service, it takes one", &args[0]);
-        }
-
-        if (!word.several && is_set(block, name)) {
-            return error(cf, "\"%V\" is duplicate in "
-                "l402_invoice_service \"%V\"", &args[0],
-                &block.service->name);
-        }
-
-        block.seen.emplace_back(name);
-        return word.set(cf, block, &args[1]);
-    }
-
-    return error(cf, "unknown directive \"%V\" in l402_invoice_service, it "
-        "must be one of: %s", &args[0], word_list().c_str());
-}
 
 char *word_handler(ngx_conf_t *cf, ngx_command_t *, void *conf)
 {
     return ngx_http_l402_guard(cf->log, failed, [&] {
-        return read_word(cf, *static_cast<Block *>(conf));
+        auto block = static_cast<Block *>(conf);
+
+        return ngx_http_l402_read_word(cf, *block, words, directive,
+            directive + (" \"" + block->service->service.name + "\""));
     });
 }
 
@@ -363,7 +302,7 @@ char *finish(ngx_conf_t *cf, Block &block)
         }
     }
 
-    if (!is_set(block, "invoice_expiry")) {
+    if (!ngx_http_l402_is_seen(block.seen, "invoice_expiry")) {
         service.invoice_expiry = service.protocol->default_expiry;
     }
 
@@ -407,14 +346,7 @@ char *read_block(ngx_conf_t *cf, ngx_http_l402_main_conf_t *mcf)
 
     block.service = service;
 
-    ngx_conf_t saved = *cf;
-
-    cf->handler = word_handler;
-    cf->handler_conf = reinterpret_cast<char *>(&block);
-
-    char *rv = ngx_conf_parse(cf, nullptr);
-
-    *cf = saved;
+    char *rv = ngx_http_l402_parse_block(cf, block, word_handler);
 
     return rv == NGX_CONF_OK ? finish(cf, block) : rv;
 }
