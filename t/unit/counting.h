@@ -1,33 +1,16 @@
 // A worker that counts in a real Redis. Include it after unit.h.
 #pragma once
 
+#include "journals.h"
 #include "redis_server.h"
 
 #include "l402/count_client.h"
-
-#include <sys/mman.h>
 
 namespace unit {
 
 using namespace l402;
 using Kind = CountAnswer::Kind;
 using Start = CountClient::Start;
-
-struct Block {
-    explicit Block(size_t entries)
-        : bytes(Journal::bytes_for(entries)),
-          memory(mmap(nullptr, bytes, PROT_READ|PROT_WRITE,
-              MAP_SHARED|MAP_ANONYMOUS, -1, 0))
-    {
-        assert_true(memory != MAP_FAILED);
-        Journal::format(memory, bytes);
-    }
-
-    ~Block() { munmap(memory, bytes); }
-
-    size_t  bytes;
-    void   *memory;
-};
 
 struct Told final : CountWaiter {
     int         count = 0;

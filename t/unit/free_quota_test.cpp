@@ -3,6 +3,7 @@
 
 #include "l402/free_quota.h"
 
+#include "core/robust_lock.h"
 #include "unit.h"
 
 #include <memory>
@@ -313,13 +314,8 @@ struct Mapping {
         shared = static_cast<Shared *>(at);
         quota = FreeQuota::create(shared + 1, bytes, seed);
 
-        pthread_mutexattr_t attributes;
-
-        // Robust, as nginx's master makes the zone's lock.
-        pthread_mutexattr_init(&attributes);
-        pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-        pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-        pthread_mutex_init(&shared->lock, &attributes);
+        // As nginx's master makes the zone's lock.
+        init_robust_lock(shared->lock);
     }
 
     ~Mapping() { munmap(shared, size); }

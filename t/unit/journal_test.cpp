@@ -1,9 +1,9 @@
 // The journal of reservations that are out in Redis: what a process leaves is
 // found by another, whole, and by one of them only.
 
-#include "l402/journal.h"
-
 #include "unit.h"
+
+#include "journals.h"
 
 #include <algorithm>
 #include <set>
@@ -14,27 +14,11 @@
 
 using namespace l402;
 using State = JournalEntry::State;
+using unit::Block;
 
 namespace {
 
 constexpr size_t per_chunk = 32;
-
-// Shared with children.
-struct Block {
-    explicit Block(size_t entries)
-        : bytes(Journal::bytes_for(entries)),
-          memory(mmap(nullptr, bytes, PROT_READ|PROT_WRITE,
-              MAP_SHARED|MAP_ANONYMOUS, -1, 0))
-    {
-        assert_true(memory != MAP_FAILED);
-        Journal::format(memory, bytes);
-    }
-
-    ~Block() { munmap(memory, bytes); }
-
-    size_t  bytes;
-    void   *memory;
-};
 
 JournalEntry numbered(uint64_t number)
 {

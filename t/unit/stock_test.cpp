@@ -3,6 +3,7 @@
 
 #include "l402/stock.h"
 
+#include "core/robust_lock.h"
 #include "unit.h"
 
 #include <map>
@@ -340,12 +341,7 @@ void processes_that_are_killed_hand_nothing_out_twice(void **)
 
     auto shared = static_cast<Shared *>(memory);
     Stock *stock = Stock::create(shared + 1, count, 700);
-    pthread_mutexattr_t attributes;
-
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-    pthread_mutex_init(&shared->lock, &attributes);
+    init_robust_lock(shared->lock);
 
     pid_t pids[3] = {};
     unit::Random random;
