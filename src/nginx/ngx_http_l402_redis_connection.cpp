@@ -5,7 +5,6 @@
 #include "ngx_http_l402_redis_tls.h"
 
 #include <netinet/tcp.h>
-#include <sys/un.h>
 
 using Connection = ngx_http_l402_redis_connection_t;
 
@@ -38,41 +37,6 @@ void delete_posted(ngx_event_t &event)
     }
 }
 
-union Address {
-    sockaddr      any;
-    sockaddr_in   v4;
-    sockaddr_in6  v6;
-    sockaddr_un   local;
-};
-
-socklen_t make_address(const ngx_http_l402_redis_peer_t &peer, Address &out)
-{
-    ngx_memzero(&out, sizeof(out));
-
-    if (!peer.unix_socket.empty()) {
-        out.local.sun_family = AF_UNIX;
-        ngx_cpystrn(reinterpret_cast<u_char *>(out.local.sun_path),
-            reinterpret_cast<u_char *>(
-                const_cast<char *>(peer.unix_socket.c_str())),
-            sizeof(out.local.sun_path));
-        return sizeof(out.local);
-    }
-
-    if (inet_pton(AF_INET, peer.address.c_str(), &out.v4.sin_addr) == 1) {
-        out.v4.sin_family = AF_INET;
-        out.v4.sin_port = htons(peer.port);
-        return sizeof(out.v4);
-    }
-
-    if (inet_pton(AF_INET6, peer.address.c_str(), &out.v6.sin6_addr) == 1) {
-        out.v6.sin6_family = AF_INET6;
-        out.v6.sin6_port = htons(peer.port);
-        return sizeof(out.v6);
-    }
-
-    return 0;
-}
-
 void set_option(ngx_connection_t *c, int name, int value)
 {
     // Where the system does not have it, a deadline finds out later.
@@ -93,49 +57,6 @@ void watch_peer(ngx_connection_t *c)
 }
 
 }  // namespace
-
-ngx_http_l402_redis_log_t::ngx_http_l402_redis_log_t(ngx_log_t *log)
-{
-    log_ = *log;
-    log_.log_level = NGX_LOG_INFO;
-    log_.connection = 0;
-    log_.handler = nullptr;
-    log_.next = nullptr;
-    log_.action = nullptr;
-    log_.writer = write;
-    log_.wdata = this;
-}
-
-// "<time> [error] 1#1: *1 connect() failed (111: Connection refused)"
-void ngx_http_l402_redis_log_t::write(ngx_log_t *log, ngx_uint_t,
-    u_char *line, size_t size) noexcept
-{
-    ngx_http_l402_guard<bool>(ngx_cycle->log, false, [&] {
-        std::string_view text(reinterpret_cast<char *>(line), size);
-        size_t at = text.find('#');
-
-        at = at == text.npos ? at : text.find(": ", at);
-        text.remove_prefix(at == text.npos ? 0 : at + 2);
-
-        while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) {
-            text.remove_suffix(1);
-        }
-
-        static_cast<ngx_http_l402_redis_log_t *>(log->wdata)->text_ = text;
-        return true;
-    });
-}
-
-std::string ngx_http_l402_redis_peer_t::shown() const
-{
-    if (!unix_socket.empty()) {
-        return "unix:" + unix_socket;
-    }
-
-    bool brackets = name.find(':') != name.npos;
-
-    return (brackets ? "[" + name + "]" : name) + ":" + std::to_string(port);
-}
 
 Connection::ngx_http_l402_redis_connection_t(ngx_log_t *log,
     const ngx_http_l402_redis_t &conf, Owner &owner, bool idle)
@@ -197,13 +118,13 @@ void Connection::found(const std::vector<std::string> &addresses,
 void Connection::connect()
 {
     ngx_peer_connection_t pc;
-    Address address;
+    ngx_http_l402_redis_address_t address;
     std::string shown = peer_.shown();
     ngx_str_t name = ngx_http_l402_str(shown);
 
     ngx_memzero(&pc, sizeof(pc));
     pc.sockaddr = &address.any;
-    pc.socklen = make_address(peer_, address);
+    pc.socklen = peer_.find(address);
     pc.name = &name;
     pc.get = ngx_event_get_peer;
     pc.log = log_.log();

@@ -26,6 +26,13 @@ private:
     std::string  text_;
 };
 
+union ngx_http_l402_redis_address_t {
+    sockaddr      any;
+    sockaddr_in   v4;
+    sockaddr_in6  v6;
+    sockaddr_un   local;
+};
+
 // Where a connection leads.
 struct ngx_http_l402_redis_peer_t {
     std::string  name;     // of the host, for TLS and messages
@@ -34,6 +41,8 @@ struct ngx_http_l402_redis_peer_t {
     std::string  unix_socket;
 
     std::string shown() const;
+    // How long the address is; 0: it is none.
+    socklen_t find(ngx_http_l402_redis_address_t &out) const;
 };
 
 class ngx_http_l402_redis_connection_t final
